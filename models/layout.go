@@ -1,0 +1,201 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// describe makes the manifest of a bare directory, as Optimum, sentence-transformers and transformers.js lay it out.
+// It lacks what takes reading every byte: the digests and the version.
+func (f *folder) describe() (Manifest, error) {
+	graphs, err := f.graphs()
+	if err != nil {
+		return Manifest{}, err
+	}
+	if err := f.missing(graphs); err != nil {
+		return Manifest{}, err
+	}
+	data, err := f.read("config.json")
+	if err != nil {
+		return Manifest{}, err
+	}
+	c, err := parseConfig(data)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("parse %s: %w", f.path("config.json"), err)
+	}
+	m := Manifest{
+		Name:          nameOf(f.dir),
+		Architecture:  c.architecture(),
+		ModelType:     c.ModelType,
+		Entailment:    -1,
+		Contradiction: -1,
+		VocabSize:     max(c.VocabSize, 0),
+		Calibration:   c.Labelloop.Calibration,
+		Templates:     c.Labelloop.Templates,
+		LogitScale:    c.Labelloop.LogitScale,
+		TrainingSet:   c.Labelloop.TrainingSet,
+		Metrics:       c.Labelloop.Metrics,
+	}
+	if c.Transformers != "" {
+		m.Tools = map[string]string{"transformers": c.Transformers}
+	}
+	if m.MaxLength, err = f.maxLength(c); err != nil {
+		return Manifest{}, err
+	}
+	modules, err := f.modules()
+	if err != nil {
+		return Manifest{}, err
+	}
+	if err := f.members(&m, graphs, modules); err != nil {
+		return Manifest{}, err
+	}
+	if err := f.task(&m, c, modules); err != nil {
+		return Manifest{}, err
+	}
+	if err := m.checkMeaning(); err != nil {
+		return Manifest{}, fmt.Errorf("use %s: %w", f.path("config.json"), err)
+	}
+	return m, nil
+}
+
+// task finds out what the model does, and fills in the parts of the manifest that go with it.
+func (f *folder) task(m *Manifest, c config, modules []module) error {
+	arch := c.architecture()
+	switch {
+	case c.classifies():
+		if err := c.classifier(m); err != nil {
+			return fmt.Errorf("use %s: %w", f.path("config.json"), err)
+		}
+		return nil
+	// Encoders keep the architecture that they were pretrained as (MPNetForMaskedLM); what counts is what was exported.
+	case len(modules) > 0, arch == "", strings.HasSuffix(arch, "Model"), !slices.Contains(m.Outputs, "logits"):
+		return f.encoder(m, modules)
+	}
+	return fmt.Errorf("use %s: architecture %s is neither a sequence classifier nor an encoder: %w",
+		f.path("config.json"), arch, ErrUnsupported)
+}
+
+// graphs lists the ONNX files that can be the model: model*.onnx in the directory or in onnx/; where there are none,
+// a single .onnx file of any name.
+func (f *folder) graphs() ([]string, error) {
+	var named, all []string
+	for _, dir := range []string{".", "onnx"} {
+		entries, err := f.list(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.IsDir() || path.Ext(e.Name()) != ".onnx" {
+				continue
+			}
+			p := path.Join(dir, e.Name())
+			all = append(all, p)
+			if stem := strings.TrimSuffix(e.Name(), ".onnx"); stem == "model" || strings.HasPrefix(stem, "model_") {
+				named = append(named, p)
+			}
+		}
+	}
+	if len(named) == 0 && len(all) == 1 {
+		return all, nil
+	}
+	return named, nil
+}
+
+// missing says what a directory lacks to be a model, and what it holds instead.
+func (f *folder) missing(graphs []string) error {
+	var lacks []string
+	for _, name := range []string{"config.json", "tokenizer.json"} {
+		if !f.has(name) {
+			lacks = append(lacks, name)
+		}
+	}
+	if len(graphs) == 0 {
+		lacks = append(lacks, "model*.onnx here or in onnx/")
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	there := "it is empty"
+	if entries, _ := f.list("."); len(entries) > 0 {
+		names := make([]string, len(entries))
+		for i, e := range entries {
+			names[i] = e.Name()
+		}
+		there = "there are " + some(names)
+	}
+	hint := ""
+	if len(graphs) == 0 && (f.has("model.safetensors") || f.has("pytorch_model.bin")) {
+		hint = "; its PyTorch weights have to be exported to ONNX first"
+	}
+	return fmt.Errorf("open model %s: no manifest.json, and no %s; %s%s: %w", f.dir, strings.Join(lacks, ", no "), there, hint, ErrNotModel)
+}
+
+// some lists the first few names.
+func some(names []string) string {
+	const most = 12
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// members fills in the files that make up the model and the outputs of its graph; other files, such as weights for
+// other frameworks, are no part of it.
+func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
+	roles := map[string]string{"tokenizer.json": RoleTokenizer}
+	for _, name := range []string{"config.json", "config_sentence_transformers.json", "modules.json",
+		"sentence_bert_config.json", "special_tokens_map.json", "tokenizer_config.json"} {
+		roles[name] = RoleConfig
+	}
+	for _, mod := range modules {
+		if c := mod.config(); c != "" {
+			roles[c] = RoleConfig
+		}
+	}
+	for _, name := range []string{"LICENCE", "LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "README.md"} {
+		roles[name] = RoleDocument
+	}
+	maps.DeleteFunc(roles, func(name, _ string) bool { return !f.has(name) })
+	needs := map[string]int64{}
+	for _, name := range graphs {
+		roles[name] = RoleGraph
+		g, err := f.readGraph(name)
+		if err != nil {
+			return err
+		}
+		if m.Outputs == nil {
+			m.Outputs = g.outputs
+		}
+		for location, size := range g.external {
+			p := path.Join(path.Dir(name), location)
+			needs[p] = max(needs[p], size)
+			if roles[p] == "" {
+				roles[p] = RoleWeights
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(roles)) {
+		file, info, err := f.open(name)
+		if roles[name] == RoleWeights && errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; a graph keeps its weights there: %w", err, ErrDamaged)
+		}
+		if err != nil {
+			return err
+		}
+		file.Close()
+		if info.Size() < needs[name] {
+			return fmt.Errorf("read weights %s: %d bytes, the graph wants %d: %w", f.path(name), info.Size(), needs[name], ErrDamaged)
+		}
+		entry := File{Path: name, Role: roles[name], Size: info.Size()}
+		if entry.Role == RoleGraph {
+			entry.Precision = precisionOf(name)
+		}
+		m.Files = append(m.Files, entry)
+	}
+	return nil
+}
