@@ -1,0 +1,90 @@
+package dataset
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labelloop/labelloop/internal/label"
+)
+
+// Columns names the columns (CSV, TSV, Parquet) or keys (JSONL) that hold what. An empty name means the usual ones:
+// id; text, sentence, query, content; gold, label_text, label, category, intent; no pair. label_text comes before
+// label because data sets that have both keep the label's number in the latter. TXT has no columns.
+//
+// All other columns go to Item.Meta; so does the pair, which output records have no other place for.
+type Columns struct {
+	ID, Text, Pair, Label string
+
+	// MultiLabel says that a text cell of the label column may hold several labels, joined by '#' as doccano does.
+	MultiLabel bool
+}
+
+var (
+	usualID    = []string{"id"}
+	usualText  = []string{"text", "sentence", "query", "content"}
+	usualLabel = []string{"gold", "label_text", "label", "category", "intent"}
+)
+
+// resolve gives the columns' real names out of those that there are: "" for none. Usual names are found in any case.
+// A name that was given and isn't there is an error, as is a text column that can't be found.
+func (c Columns) resolve(have []string) (Columns, error) {
+	for _, name := range []string{c.ID, c.Text, c.Pair, c.Label} {
+		if name != "" && !slices.Contains(have, name) {
+			return c, fmt.Errorf("%w: no column %q; there are %s", label.ErrUsage, name, quoteAll(have))
+		}
+	}
+	c.ID = usual(c.ID, usualID, have)
+	c.Text = usual(c.Text, usualText, have)
+	c.Label = usual(c.Label, usualLabel, have)
+	if c.Text == "" {
+		return c, fmt.Errorf("%w: no column is called %s; name the one that holds the text, out of %s",
+			label.ErrUsage, strings.Join(usualText, ", "), quoteAll(have))
+	}
+	return c, nil
+}
+
+func usual(name string, names, have []string) string {
+	if name != "" {
+		return name
+	}
+	for _, want := range names {
+		for _, h := range have {
+			if strings.EqualFold(h, want) {
+				return h
+			}
+		}
+	}
+	return ""
+}
+
+// gold splits the label cell of a text format.
+func (c Columns) gold(cell string) []string {
+	switch {
+	case cell == "":
+		return nil
+	case c.MultiLabel:
+		return strings.Split(cell, labelSeparator)
+	}
+	return []string{cell}
+}
+
+// labelSeparator joins the labels of one item in formats that have no lists.
+const labelSeparator = "#"
+
+// quoteAll lists names for an error message, the first twenty at most.
+func quoteAll(names []string) string {
+	const most = 20
+	var b strings.Builder
+	for i, n := range names {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(names)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", n)
+	}
+	return b.String()
+}

@@ -1,0 +1,199 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/labelloop/labelloop/internal/label"
+)
+
+// Source reads several inputs one after the other. Next is for one goroutine; Progress is for any.
+type Source struct {
+	inputs  []*input
+	readers []reader // of inputs that were opened and can't be opened again, else nil
+	columns Columns
+	digest  string
+
+	at      int    // inputs[at] is being read, if current isn't nil
+	current reader // of inputs[at]
+	past    int64  // bytes of the inputs before it
+	err     error  // what the next Next gives
+	waits   bool   // some input may make Next wait for another process
+
+	done  atomic.Int64
+	total int64
+}
+
+// Open checks all inputs and starts reading: each must be there, be in a format that is known and have the columns
+// asked for. An input is a path, or "-" for standard input; gzip is unpacked. The format is told by the extension where
+// format is ""; standard input and pipes are JSONL where they begin with '{', else plain text.
+func Open(inputs []string, format string, c Columns) (*Source, error) {
+	s := &Source{columns: c}
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("%w: no input; name files, or - for standard input", label.ErrUsage)
+	}
+	count := map[string]int{}
+	for _, path := range inputs {
+		count[filepath.Base(path)]++
+	}
+	digest := sha256.New()
+	fmt.Fprintf(digest, "%+v\n", c)
+	for _, path := range inputs {
+		in := &input{path: path, name: filepath.Base(path)}
+		if count[in.name] > 1 {
+			in.name = path
+		}
+		r, err := in.probe(format, c, digest)
+		if err != nil {
+			in.close()
+			s.Close()
+			return nil, err
+		}
+		if !in.stream {
+			if err := in.close(); err != nil {
+				return nil, in.wrap(err)
+			}
+			r = nil
+		}
+		s.inputs, s.readers = append(s.inputs, in), append(s.readers, r)
+		s.total += in.size
+		s.waits = s.waits || in.stream
+	}
+	if s.waits {
+		s.total = 0
+	}
+	s.digest = hex.EncodeToString(digest.Sum(nil))
+	return s, nil
+}
+
+// probe opens an input, settles its format, checks what can be checked before reading, and adds to the fingerprint.
+func (in *input) probe(format string, c Columns, digest io.Writer) (reader, error) {
+	if err := in.stat(); err != nil {
+		return nil, err
+	}
+	if err := in.open(); err != nil {
+		return nil, err
+	}
+	head := in.head()
+	var err error
+	switch {
+	case format != "":
+		in.format, err = formatNamed(format, canRead)
+	case in.stream && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
+		in.format, err = formatNamed("jsonl", canRead)
+	case in.stream:
+		in.format, err = formatNamed("txt", canRead)
+	default:
+		in.format, err = formatOf(in.path, canRead)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in.format.text {
+		if err := checkText(in.path, in.window.data()); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprintf(digest, "%q %s %d %x\n", filepath.Base(in.path), in.format.name, in.size, sha256.Sum256(head))
+	return in.format.read(in, c)
+}
+
+// Next gives up to n items, at least one, or io.EOF when all inputs are drained. A row that can't be read comes as an
+// item with Err set. Any other error ends the reading. After a cancelled Next only Close may be called.
+func (s *Source) Next(ctx context.Context, n int) ([]label.Item, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !s.waits {
+		return s.next(n)
+	}
+	type batch struct {
+		items []label.Item
+		err   error
+	}
+	read := make(chan batch, 1)
+	go func() {
+		items, err := s.next(n)
+		read <- batch{items, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err() // the read can't be interrupted; it ends with the process
+	case b := <-read:
+		return b.items, b.err
+	}
+}
+
+func (s *Source) next(n int) ([]label.Item, error) {
+	var items []label.Item
+	for len(items) < n && s.err == nil {
+		var it label.Item
+		if it, s.err = s.one(); s.err == nil {
+			items = append(items, it)
+		}
+	}
+	if s.current != nil {
+		s.done.Store(s.past + s.inputs[s.at].done())
+	}
+	if len(items) == 0 {
+		return nil, s.err
+	}
+	return items, nil
+}
+
+// one gives the next item of whichever input it is in.
+func (s *Source) one() (label.Item, error) {
+	for ; s.at < len(s.inputs); s.at++ {
+		in := s.inputs[s.at]
+		if s.current == nil {
+			if s.current = s.readers[s.at]; s.current == nil {
+				if err := in.open(); err != nil {
+					return label.Item{}, err
+				}
+				r, err := in.format.read(in, s.columns)
+				if err != nil {
+					return label.Item{}, err
+				}
+				s.current = r
+			}
+		}
+		it, err := s.current.next()
+		if err != io.EOF {
+			return it, err
+		}
+		s.current = nil
+		s.past += in.size
+		s.done.Store(s.past)
+		if err := in.close(); err != nil {
+			return label.Item{}, in.wrap(err)
+		}
+	}
+	return label.Item{}, io.EOF
+}
+
+// Progress gives the bytes read of the bytes in all inputs; total is 0 where it isn't known.
+func (s *Source) Progress() (done, total int64) { return s.done.Load(), s.total }
+
+// Fingerprint tells these inputs, read in this way, from others: a digest of their base names, formats, sizes and
+// first 64 KiB (of a stream the first line), and of the columns asked for.
+func (s *Source) Fingerprint() string { return s.digest }
+
+// Close closes what is open. Standard input stays open.
+func (s *Source) Close() error {
+	if s.waits && s.err == nil {
+		return nil // a cancelled Next may still be reading; the files go with the process
+	}
+	var first error
+	for _, in := range s.inputs {
+		if err := in.close(); err != nil && first == nil {
+			first = in.wrap(err)
+		}
+	}
+	return first
+}
