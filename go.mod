@@ -3,6 +3,7 @@ module github.com/labelloop/labelloop
 go 1.26
 
 require (
+	github.com/agnivade/levenshtein v1.2.1 // indirect
 	github.com/andybalholm/brotli v1.1.1 // indirect
 	github.com/daulet/tokenizers v1.27.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/labelloop/labelloop/inference"
+	"github.com/labelloop/labelloop/internal/dataset"
+	"github.com/labelloop/labelloop/internal/label"
+	"github.com/labelloop/labelloop/internal/pipeline"
+)
+
+// benchFlags are the flags of the verb bench.
+type benchFlags struct {
+	modelFlags
+	columns dataset.Columns
+	format  string
+	rounds  int
+	json    bool
+}
+
+func benchCommand() *cobra.Command {
+	f := &benchFlags{}
+	c := &cobra.Command{
+		Use:   "bench --model MODEL INPUT...",
+		Short: "Measure throughput on this machine, by stage",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, inputs []string) error {
+			return f.run(c.Context(), inputs, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f.bind(c)
+	c.Flags().StringVarP(&f.columns.Text, "column", "c", "", "column or field that holds the text")
+	c.Flags().StringVar(&f.format, "format", "", "format of the input (default: by file name)")
+	c.Flags().IntVar(&f.rounds, "rounds", 3, "times that each stage is measured, in turn; medians are told")
+	c.Flags().BoolVar(&f.json, "json", false, "write the result as JSON")
+	return c
+}
+
+// benchResult holds median rates in items a second, and end to end as a share of the runs alone.
+type benchResult struct {
+	Items    int     `json:"items"`
+	Batches  int     `json:"batches"`
+	Tokens   int     `json:"tokens"`
+	Padding  float64 `json:"padding"`    // share of padded tokens
+	Encode   float64 `json:"encode"`     // items a second
+	RunAlone float64 `json:"run_alone"`  // items a second
+	EndToEnd float64 `json:"end_to_end"` // items a second
+	Share    float64 `json:"share"`      // median over rounds of end to end / run alone
+	Start    float64 `json:"start"`      // seconds until the model was ready
+	Device   string  `json:"device"`
+}
+
+// run measures, in turn: encoding, the graph alone on the job's batches, and the whole job into a sink that drops
+// everything.
+func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io.Writer) error {
+	if f.rounds < 1 {
+		return fmt.Errorf("--rounds %d: want 1 or more: %w", f.rounds, label.ErrUsage)
+	}
+	items, err := f.read(ctx, inputs)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	e, err := f.open(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	res := benchResult{Items: len(items), Start: time.Since(begin).Seconds(), Device: e.session.Device}
+	feeds := &recorder{Session: e.session}
+	stats, err := f.job(e, feeds, items).Run(ctx) // warms up, and keeps what the graph was fed
+	if err != nil {
+		return err
+	}
+	padded := 0
+	for _, feed := range feeds.feeds {
+		padded += len(feed["input_ids"].Int64)
+	}
+	res.Batches, res.Tokens, res.Padding = len(feeds.feeds), stats.Tokens, 1-float64(stats.Tokens)/float64(padded)
+	var encode, alone, whole, share []float64
+	rate := func(d time.Duration) float64 { return float64(len(items)) / d.Seconds() }
+	for range f.rounds {
+		begin := time.Now()
+		e.task.Encode(ctx, items)
+		encode = append(encode, rate(time.Since(begin)))
+		begin = time.Now()
+		if err := feeds.replay(ctx, e.workers); err != nil {
+			return err
+		}
+		alone = append(alone, rate(time.Since(begin)))
+		stats, err := f.job(e, e.session, items).Run(ctx)
+		if err != nil {
+			return err
+		}
+		whole = append(whole, rate(stats.Elapsed))
+		share = append(share, whole[len(whole)-1]/alone[len(alone)-1])
+	}
+	res.Encode, res.RunAlone, res.EndToEnd, res.Share = median(encode), median(alone), median(whole), median(share)
+	if f.json {
+		return json.NewEncoder(stdout).Encode(res)
+	}
+	_, err = fmt.Fprintf(stdout, "%s items, %s tokens in %s batches (%.1f %% padding), %d rounds on %s\n"+
+		"  start       %8.2f s\n  encode      %8.0f items/s\n  run alone   %8.0f items/s\n  end to end  %8.0f items/s  (%.2f of run alone)\n",
+		thousands(res.Items), thousands(res.Tokens), thousands(res.Batches), 100*res.Padding, f.rounds, res.Device,
+		res.Start, res.Encode, res.RunAlone, res.EndToEnd, res.Share)
+	return err
+}
+
+// read holds all readable items in memory.
+func (f *benchFlags) read(ctx context.Context, inputs []string) ([]label.Item, error) {
+	source, err := dataset.Open(inputs, f.format, f.columns)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	var items []label.Item
+	for {
+		next, err := source.Next(ctx, windowItems)
+		for _, item := range next {
+			if item.Err == nil {
+				items = append(items, item)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(items) == 0 {
+		return nil, fmt.Errorf("bench: the inputs hold no item that can be labelled: %w", label.ErrUsage)
+	}
+	return items, nil
+}
+
+func (f *benchFlags) job(e *engine, s inference.Session, items []label.Item) pipeline.Job {
+	return pipeline.Job{
+		Source: &memory{items}, Sink: discard{}, Task: e.task, Session: s, Model: e.model.String(),
+		Decide:  func(label.Prediction) label.Route { return label.Accept },
+		Workers: e.workers, Budget: f.budget, Window: windowItems,
+	}
+}
+
+// memory is a source of items that were read before.
+type memory struct{ items []label.Item }
+
+func (m *memory) Next(_ context.Context, n int) ([]label.Item, error) {
+	if len(m.items) == 0 {
+		return nil, io.EOF
+	}
+	n = min(n, len(m.items))
+	next := m.items[:n]
+	m.items = m.items[n:]
+	return next, nil
+}
+
+// discard is a sink that drops everything.
+type discard struct{}
+
+func (discard) Done() int                                 { return 0 }
+func (discard) Keep(int) error                            { return nil }
+func (discard) Put(context.Context, []label.Result) error { return nil }
+
+// recorder keeps what a session is fed, to run it again.
+type recorder struct {
+	inference.Session
+	mu    sync.Mutex
+	feeds []map[string]inference.Tensor
+}
+
+func (r *recorder) Run(ctx context.Context, in map[string]inference.Tensor) (map[string]inference.Tensor, error) {
+	r.mu.Lock()
+	r.feeds = append(r.feeds, in)
+	r.mu.Unlock()
+	return r.Session.Run(ctx, in)
+}
+
+// replay runs the kept feeds on several workers and drops the outputs.
+func (r *recorder) replay(ctx context.Context, workers int) error {
+	feeds := make(chan map[string]inference.Tensor)
+	var running sync.WaitGroup
+	errs := make([]error, workers)
+	for w := range workers {
+		running.Go(func() {
+			for feed := range feeds {
+				if _, err := r.Session.Run(ctx, feed); err != nil {
+					errs[w] = err
+				}
+			}
+		})
+	}
+	for _, feed := range r.feeds {
+		feeds <- feed
+	}
+	close(feeds)
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+func median(x []float64) float64 {
+	x = slices.Clone(x)
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}

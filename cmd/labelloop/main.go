@@ -1,0 +1,65 @@
+// Command labelloop labels texts and images on this machine with exported ONNX models.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/labelloop/labelloop/internal/label"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+	exitItems  = 3 // done, but some items failed
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "labelloop:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+// command is the root of the command line: one verb a file.
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "labelloop",
+		Short:         "Label texts and images on this machine, with exported ONNX models and no network",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see '%s --help': %w", err, c.CommandPath(), label.ErrUsage)
+	})
+	root.AddCommand(labelCommand(), modelsCommand(), benchCommand())
+	return root
+}
+
+// exitCode is the one table from errors to exit codes.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, label.ErrItems):
+		return exitItems
+	case errors.Is(err, label.ErrUsage):
+		return exitUsage
+	}
+	return exitFailed
+}

@@ -1,0 +1,52 @@
+// Package ort runs ONNX graphs on ONNX Runtime. It is the only place that touches its memory: tensors are created,
+// used, copied out and destroyed within one call.
+package ort
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	onnx "github.com/yalue/onnxruntime_go"
+)
+
+// LibraryName is the file that Load looks for in a library folder.
+const LibraryName = "libonnxruntime.so"
+
+var (
+	loading sync.Mutex
+	loaded  string // full path of the library in use
+)
+
+// Load opens the ONNX Runtime library of the first folder that holds one. Later calls do nothing: a process has one
+// runtime. Execution providers are loaded from the same folder when they are asked for.
+func Load(dirs ...string) error {
+	loading.Lock()
+	defer loading.Unlock()
+	if loaded != "" {
+		return nil
+	}
+	for _, dir := range dirs {
+		path, err := filepath.Abs(filepath.Join(dir, LibraryName))
+		if err != nil {
+			return fmt.Errorf("load ONNX Runtime: %w", err)
+		}
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		onnx.SetSharedLibraryPath(path)
+		// Errors are returned; the runtime need not print them too.
+		if err := onnx.InitializeEnvironment(onnx.WithLogLevelFatal()); err != nil {
+			return fmt.Errorf("load ONNX Runtime from %s: %w", path, err)
+		}
+		loaded = path
+		return nil
+	}
+	return fmt.Errorf("load ONNX Runtime: no %s in %v: run 'make deps', or point LABELLOOP_DEPS at a folder with lib/%s",
+		LibraryName, dirs, LibraryName)
+}
+
+// Version gives the version of the loaded library.
+func Version() string { return onnx.GetVersion() }

@@ -1,0 +1,36 @@
+package inference
+
+import (
+	"context"
+
+	"github.com/labelloop/labelloop/internal/label"
+	"github.com/labelloop/labelloop/tokenize"
+)
+
+// Task is one head: what goes into a graph for an item, and what the graph's answer means.
+//
+// An item becomes one or more rows (windows of a long text, one row per hypothesis of a zero-shot classifier). Rows
+// of many items are batched together, so a row must not depend on its neighbours.
+type Task interface {
+	// Encode gives each item's rows, or the error that keeps that item from being labelled.
+	Encode(ctx context.Context, items []label.Item) []Encoded
+	// Run feeds the rows as one batch and returns one vector (logits, or a pooled embedding) for each.
+	Run(ctx context.Context, s Session, rows []Row) ([][]float32, error)
+	// Decode makes the prediction of one item from its rows and their vectors.
+	Decode(rows []Row, vectors [][]float32) (label.Prediction, error)
+}
+
+// Row is one input of a graph.
+type Row struct {
+	Tokens tokenize.Encoding
+	Group  int // which of the item's questions it belongs to: the hypothesis of a zero-shot classifier, else 0
+}
+
+// Size is what the row costs in a batch: the number of its tokens.
+func (r Row) Size() int { return r.Tokens.Len() }
+
+// Encoded is one item's rows, or its error.
+type Encoded struct {
+	Rows []Row
+	Err  error
+}
