@@ -63,7 +63,7 @@ type benchResult struct {
 // everything.
 func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io.Writer) error {
 	if f.rounds < 1 {
-		return fmt.Errorf("--rounds %d: want 1 or more: %w", f.rounds, label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--rounds %d: want 1 or more", f.rounds)
 	}
 	items, err := f.read(ctx, inputs)
 	if err != nil {
@@ -138,7 +138,7 @@ func (f *benchFlags) read(ctx context.Context, inputs []string) ([]label.Item, e
 		}
 	}
 	if len(items) == 0 {
-		return nil, fmt.Errorf("bench: the inputs hold no item that can be labelled: %w", label.ErrUsage)
+		return nil, label.Errorf(label.ErrUsage, "bench: the inputs hold no item that can be labelled")
 	}
 	return items, nil
 }

@@ -185,8 +185,8 @@ func (f *labelFlags) report(stdout, stderr io.Writer, s summary) error {
 		fmt.Fprint(stderr, s.text())
 	}
 	if s.Errors > 0 {
-		return fmt.Errorf("%s of %s items failed: their records hold the reason under \"error\": %w",
-			thousands(s.Errors), thousands(s.Items), label.ErrItems)
+		return label.Errorf(label.ErrItems, "%s of %s items failed: their records hold the reason under \"error\"",
+			thousands(s.Errors), thousands(s.Items))
 	}
 	return nil
 }

@@ -23,10 +23,10 @@ func (f *modelFlags) classes() ([]inference.Class, error) {
 		source = f.labelsFile
 		data, err := os.ReadFile(f.labelsFile)
 		if err != nil {
-			return nil, fmt.Errorf("read labels: %w: %w", err, label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "read labels: %w", err)
 		}
 		if !utf8.Valid(data) {
-			return nil, fmt.Errorf("read labels: %s is not UTF-8 text: %w", source, label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "read labels: %s is not UTF-8 text", source)
 		}
 		for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
 			fields := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
@@ -42,16 +42,16 @@ func (f *modelFlags) classes() ([]inference.Class, error) {
 			classes = append(classes, class)
 		}
 		if classes == nil {
-			return nil, fmt.Errorf("read labels: %s holds none: write a label a line: %w", source, label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "read labels: %s holds none: write a label a line", source)
 		}
 	}
 	seen := map[string]bool{}
 	for i, c := range classes {
 		if c.Name == "" {
-			return nil, fmt.Errorf("read labels: label %d of %s is empty: %w", i+1, source, label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "read labels: label %d of %s is empty", i+1, source)
 		}
 		if seen[c.Name] {
-			return nil, fmt.Errorf("read labels: %s names %q twice: %w", source, c.Name, label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "read labels: %s names %q twice", source, c.Name)
 		}
 		seen[c.Name] = true
 	}

@@ -27,12 +27,23 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := command().ExecuteContext(ctx)
+	err := execute(ctx, command())
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "labelloop:", err)
 	}
 	os.Exit(exitCode(err))
+}
+
+// execute runs a command. What cobra refuses before the verb begins is wrong usage.
+func execute(ctx context.Context, root *cobra.Command) error {
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	ran, err := root.ExecuteContextC(ctx)
+	if err != nil && !began {
+		return label.Errorf(label.ErrUsage, "%w; see '%s --help'", err, ran.CommandPath())
+	}
+	return err
 }
 
 // command is the root of the command line: one verb a file.
@@ -44,9 +55,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see '%s --help': %w", err, c.CommandPath(), label.ErrUsage)
-	})
 	root.AddCommand(labelCommand(), modelsCommand(), benchCommand())
 	return root
 }

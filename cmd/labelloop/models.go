@@ -15,7 +15,7 @@ func modelsCommand() *cobra.Command {
 		Use:   "models",
 		Short: "List, show, import and verify models",
 		RunE: func(c *cobra.Command, args []string) error {
-			return fmt.Errorf("models: want list, show, import or verify: %w", label.ErrUsage)
+			return label.Errorf(label.ErrUsage, "models: want list, show, import or verify")
 		},
 	}
 	c.AddCommand(modelsListCommand(), modelsShowCommand(), modelsImportCommand(), modelsVerifyCommand())

@@ -60,7 +60,6 @@ func (f *modelFlags) bind(c *cobra.Command) {
 	flags.Float64Var(&f.scale, "scale", 0, "zero-shot by embedding: what cosines are multiplied by before the softmax (default: the model's, or 20)")
 	flags.IntVar(&f.threads, "threads", runtime.NumCPU(), "processor cores to use")
 	flags.IntVar(&f.budget, "batch-tokens", defaultBudget, "tokens of a batch, padding included")
-	c.MarkFlagRequired("model")
 }
 
 // defaultBudget keeps a batch's activations in a core's cache: see docs/benchmarks.md.
@@ -125,24 +124,26 @@ func (f *modelFlags) open(ctx context.Context, log io.Writer) (*engine, error) {
 // check refuses flags that can't be right whatever the model is.
 func (f *modelFlags) check() error {
 	switch {
+	case f.model == "":
+		return label.Errorf(label.ErrUsage, "--model is missing: give a name from 'labelloop models list' or a directory")
 	case !slices.Contains(inference.Longs, inference.Long(f.long)):
-		return fmt.Errorf("--long %s: want truncate, window-mean or window-max: %w", f.long, label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--long %s: want truncate, window-mean or window-max", f.long)
 	case f.threshold < 0 || f.threshold > 1:
-		return fmt.Errorf("--threshold %g: want a probability from 0 to 1: %w", f.threshold, label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--threshold %g: want a probability from 0 to 1", f.threshold)
 	case f.topK < 0:
-		return fmt.Errorf("--top-k %d: want 0 (all) or more: %w", f.topK, label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--top-k %d: want 0 (all) or more", f.topK)
 	case f.threads < 1:
-		return fmt.Errorf("--threads %d: want 1 or more: %w", f.threads, label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--threads %d: want 1 or more", f.threads)
 	case f.budget < 1:
-		return fmt.Errorf("--batch-tokens %d: want 1 or more: %w", f.budget, label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--batch-tokens %d: want 1 or more", f.budget)
 	case f.maxLength < 0 || f.stride < 0:
-		return fmt.Errorf("--max-length and --stride: want 0 or more: %w", label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--max-length and --stride: want 0 or more")
 	case f.labels != nil && f.labelsFile != "":
-		return fmt.Errorf("--labels and --labels-file: give one of them: %w", label.ErrUsage)
+		return label.Errorf(label.ErrUsage, "--labels and --labels-file: give one of them")
 	}
 	for _, t := range f.templates {
 		if !strings.Contains(t, "{}") {
-			return fmt.Errorf("--template %q: has no {} for the label to stand in: %w", t, label.ErrUsage)
+			return label.Errorf(label.ErrUsage, "--template %q: has no {} for the label to stand in", t)
 		}
 	}
 	return nil
@@ -175,18 +176,18 @@ func (f *modelFlags) newTask(ctx context.Context, e *engine) (inference.Task, er
 	case task == taskClassify && len(m.Labels) > 0:
 		return f.classification(m, text, classes, decision)
 	case task == taskZeroShot && classes == nil:
-		return nil, fmt.Errorf("model %s labels with words that you choose: give them by --labels a,b or --labels-file F: %w", e.model, label.ErrUsage)
+		return nil, label.Errorf(label.ErrUsage, "model %s labels with words that you choose: give them by --labels a,b or --labels-file F", e.model)
 	case task == taskZeroShot && m.Entailment >= 0:
 		return f.nli(m, text, classes, decision)
 	case task == taskZeroShot && m.Task == taskEmbed:
 		if f.multiLabel {
-			return nil, fmt.Errorf("--multi-label: model %s compares embeddings, which can't judge a label by itself; use an NLI model: %w", e.model, label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "--multi-label: model %s compares embeddings, which can't judge a label by itself; use an NLI model", e.model)
 		}
 		return f.similarity(ctx, e, text, classes, decision)
 	case task == taskEmbed && m.Task == taskEmbed:
 		return embedding(m, text), nil
 	}
-	return nil, fmt.Errorf("--task %s: model %s is made for %s: %w", task, e.model, m.Task, label.ErrUsage)
+	return nil, label.Errorf(label.ErrUsage, "--task %s: model %s is made for %s", task, e.model, m.Task)
 }
 
 // textEncoder joins tokenizer and length; it refuses a tokenizer of another model.
@@ -198,7 +199,7 @@ func (f *modelFlags) textEncoder(e *engine) (inference.TextEncoder, error) {
 	}
 	length := m.MaxLength
 	if f.maxLength > length {
-		return inference.TextEncoder{}, fmt.Errorf("--max-length %d: model %s takes %d tokens at most: %w", f.maxLength, e.model, length, label.ErrUsage)
+		return inference.TextEncoder{}, label.Errorf(label.ErrUsage, "--max-length %d: model %s takes %d tokens at most", f.maxLength, e.model, length)
 	}
 	if f.maxLength > 0 {
 		length = f.maxLength
@@ -219,8 +220,8 @@ func (f *modelFlags) classification(m *models.Manifest, text inference.TextEncod
 	for _, c := range classes {
 		at := slices.Index(m.Labels, c.Name)
 		if at < 0 {
-			return nil, fmt.Errorf("label %q is not in the label set of model %s@%s%s; for labels of your own use an embedding or NLI model such as minilm: %w",
-				c.Name, m.Name, m.Version, nearest(c.Name, m.Labels), label.ErrUsage)
+			return nil, label.Errorf(label.ErrUsage, "label %q is not in the label set of model %s@%s%s; for labels of your own use an embedding or NLI model such as minilm",
+				c.Name, m.Name, m.Version, nearest(c.Name, m.Labels))
 		}
 		task.Only = append(task.Only, at)
 	}
@@ -230,7 +231,7 @@ func (f *modelFlags) classification(m *models.Manifest, text inference.TextEncod
 func (f *modelFlags) nli(m *models.Manifest, text inference.TextEncoder, classes []inference.Class, d inference.Decision) (inference.Task, error) {
 	template := "This example is {}." // transformers' own
 	if len(f.templates) > 1 {
-		return nil, fmt.Errorf("--template: an NLI model takes one: %w", label.ErrUsage)
+		return nil, label.Errorf(label.ErrUsage, "--template: an NLI model takes one")
 	} else if len(f.templates) == 1 {
 		template = f.templates[0]
 	}

@@ -78,8 +78,8 @@ func attach(o *onnx.SessionOptions, device string) (name, why string, err error)
 	}
 	at := slices.IndexFunc(providers, func(p provider) bool { return p.name == device })
 	if at < 0 {
-		return "", "", fmt.Errorf("execution provider %q is unknown, want one of %s: %w",
-			device, strings.Join(Devices(), ", "), label.ErrUsage)
+		return "", "", label.Errorf(label.ErrUsage, "execution provider %q is unknown, want one of %s",
+			device, strings.Join(Devices(), ", "))
 	}
 	if err := providers[at].append(o); err != nil {
 		return "", "", fmt.Errorf("execution provider %s: %w: it %s; --device auto takes what there is (runtime says: %v)",

@@ -31,15 +31,14 @@ var (
 func (c Columns) resolve(have []string) (Columns, error) {
 	for _, name := range []string{c.ID, c.Text, c.Pair, c.Label} {
 		if name != "" && !slices.Contains(have, name) {
-			return c, fmt.Errorf("%w: no column %q; there are %s", label.ErrUsage, name, quoteAll(have))
+			return c, label.Errorf(label.ErrUsage, "no column %q; there are %s", name, quoteAll(have))
 		}
 	}
 	c.ID = usual(c.ID, usualID, have)
 	c.Text = usual(c.Text, usualText, have)
 	c.Label = usual(c.Label, usualLabel, have)
 	if c.Text == "" {
-		return c, fmt.Errorf("%w: no column is called %s; name the one that holds the text, out of %s",
-			label.ErrUsage, strings.Join(usualText, ", "), quoteAll(have))
+		return c, label.Errorf(label.ErrUsage, "no column is called %s; name the one that holds the text, out of %s", strings.Join(usualText, ", "), quoteAll(have))
 	}
 	return c, nil
 }

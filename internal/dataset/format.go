@@ -7,7 +7,6 @@
 package dataset
 
 import (
-	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -67,7 +66,7 @@ func formatNamed(name string, can func(*format) bool) (*format, error) {
 			return f, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no format %q here; use %s", label.ErrUsage, name, formatNames(can))
+	return nil, label.Errorf(label.ErrUsage, "no format %q here; use %s", name, formatNames(can))
 }
 
 // formatOf finds a format by the extension of a path; a ".gz" behind it doesn't count.
@@ -80,7 +79,7 @@ func formatOf(path string, can func(*format) bool) (*format, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("%w: %s: the extension %q tells no format; name one: %s", label.ErrUsage, path, ext, formatNames(can))
+	return nil, label.Errorf(label.ErrUsage, "%s: the extension %q tells no format; name one: %s", path, ext, formatNames(can))
 }
 
 func formatNames(can func(*format) bool) string {

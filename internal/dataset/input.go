@@ -60,7 +60,7 @@ func (in *input) stat() error {
 	case err != nil:
 		return fmt.Errorf("open input: %w", err)
 	case info.IsDir():
-		return fmt.Errorf("%w: %s is a folder; name its files, or a pattern such as %s", label.ErrUsage, in.path,
+		return label.Errorf(label.ErrUsage, "%s is a folder; name its files, or a pattern such as %s", in.path,
 			filepath.Join(in.path, "*.csv"))
 	}
 	in.stream = !info.Mode().IsRegular()

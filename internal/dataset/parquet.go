@@ -37,7 +37,7 @@ type parquetReader struct {
 func readParquet(in *input, c Columns) (r reader, err error) {
 	defer recoverParquet(in, &err)
 	if in.stream || in.raw != nil {
-		return nil, fmt.Errorf("%w: %s: Parquet can't be read from a pipe or out of gzip; save it as a file", label.ErrUsage, in.path)
+		return nil, label.Errorf(label.ErrUsage, "%s: Parquet can't be read from a pipe or out of gzip; save it as a file", in.path)
 	}
 	file, err := parquet.OpenFile(in.file, in.size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {

@@ -61,12 +61,12 @@ type file interface {
 // record that a crash cut is removed from an unfinished one.
 func Create(path, format string, o SinkOptions) (*Sink, error) {
 	if o.Resume && o.Overwrite {
-		return nil, fmt.Errorf("%w: --resume and --overwrite exclude each other", label.ErrUsage)
+		return nil, label.Errorf(label.ErrUsage, "--resume and --overwrite exclude each other")
 	}
 	stream := path == "-"
 	if info, err := os.Stat(path); err == nil && !stream {
 		if info.IsDir() {
-			return nil, fmt.Errorf("%w: create %s: it is a folder; name a file in it", label.ErrUsage, path)
+			return nil, label.Errorf(label.ErrUsage, "create %s: it is a folder; name a file in it", path)
 		}
 		stream = !info.Mode().IsRegular()
 	}
@@ -104,9 +104,9 @@ func outputFormat(path, name string) (*format, error) {
 func (s *Sink) openStream() error {
 	switch {
 	case s.options.Resume:
-		return fmt.Errorf("%w: %s can't be resumed; name a file with --output", label.ErrUsage, s.path)
+		return label.Errorf(label.ErrUsage, "%s can't be resumed; name a file with --output", s.path)
 	case s.pack != nil:
-		return fmt.Errorf("%w: Parquet can't be written to %s; name a file with --output", label.ErrUsage, s.path)
+		return label.Errorf(label.ErrUsage, "Parquet can't be written to %s; name a file with --output", s.path)
 	}
 	s.out = os.Stdout
 	if s.path != "-" {

@@ -36,7 +36,7 @@ type Source struct {
 func Open(inputs []string, format string, c Columns) (*Source, error) {
 	s := &Source{columns: c}
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("%w: no input; name files, or - for standard input", label.ErrUsage)
+		return nil, label.Errorf(label.ErrUsage, "no input; name files, or - for standard input")
 	}
 	count := map[string]int{}
 	for _, path := range inputs {

@@ -1,0 +1,163 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/labelloop/labelloop/internal/label"
+)
+
+// fuzzRead reads content as a format does, a byte at a time, so that records fall on all sides of what was read.
+func fuzzRead(t *testing.T, name string, content []byte) ([]label.Item, error) {
+	in := &input{path: "f", name: "f", window: newWindow(iotest.OneByteReader(bytes.NewReader(content)))}
+	in.window.more()
+	form, err := formatNamed(name, canRead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := form.read(in, Columns{})
+	if err != nil {
+		return nil, err
+	}
+	var items []label.Item
+	for {
+		it, err := r.next()
+		if err == io.EOF {
+			if in.window.taken != int64(len(content)) {
+				t.Fatalf("%d of %d bytes were read", in.window.taken, len(content))
+			}
+			return items, nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := len(items) - 1; last >= 0 && items[last].Place.Line >= it.Place.Line {
+			t.Fatalf("line %d after line %d", it.Place.Line, items[last].Place.Line)
+		}
+		if it.Err == nil && (!utf8.ValidString(it.Text) || strings.TrimSpace(it.Text) == "") {
+			t.Fatalf("text %q is no error", it.Text)
+		}
+		items = append(items, it)
+	}
+}
+
+// FuzzCSV holds the reader against encoding/csv wherever that can read the whole file; elsewhere no line may be lost.
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"a,b\n1,2\n", "\"x\"\"y\",z\n", "\"a\nb\",c\n\"open\nd,e\n", "a\r\n\"b\"\r\nc\r", "\"\",\"\"\n", ",\n", "x\"y,z\n\n\n\"q\" w\n", "\xff,a\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, rows []byte) {
+		items, err := fuzzRead(t, "csv", append([]byte("text,other\n"), rows...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := csv.NewReader(bytes.NewReader(rows))
+		r.FieldsPerRecord = -1
+		records, err := r.ReadAll()
+		if err != nil {
+			// Each line with anything on it is an item, good or bad, or part of a quoted field of one.
+			covered := 0
+			for _, it := range items {
+				covered += 1 + strings.Count(it.Text, "\n")
+				if other, ok := it.Meta["other"].(string); ok {
+					covered += strings.Count(other, "\n")
+				} else if it.Err != nil {
+					return // it may have run over several lines
+				}
+			}
+			lines := 0
+			for line := range bytes.Lines(rows) {
+				if len(bytes.TrimSpace(line)) > 0 {
+					lines++
+				}
+			}
+			if covered < lines {
+				t.Fatalf("%d of %d lines came out of %q", covered, lines, rows)
+			}
+			return
+		}
+		n := 0
+		for _, want := range records {
+			if len(want) == 1 && strings.TrimSpace(want[0]) == "" {
+				continue // blank, to one of the two
+			}
+			for n < len(items) && items[n].Err != nil && len(want) == 2 && utf8.ValidString(strings.Join(want, "")) && strings.TrimSpace(want[0]) != "" {
+				n++
+			}
+			if n == len(items) {
+				t.Fatalf("row %q of %q was lost", want, rows)
+			}
+			got := items[n]
+			n++
+			if got.Err != nil {
+				continue
+			}
+			other := got.Meta["other"].(string)
+			// encoding/csv drops the CR before a line end within quotes.
+			if plain := strings.NewReplacer("\r\n", "\n"); len(want) != 2 || plain.Replace(got.Text) != want[0] || plain.Replace(other) != want[1] {
+				t.Fatalf("got %q, %q, want %q of %q", got.Text, other, want, rows)
+			}
+		}
+	})
+}
+
+// FuzzJSONL wants one item for each line that isn't blank.
+func FuzzJSONL(f *testing.F) {
+	for _, s := range []string{`{"text":"a","id":1}`, "\"a\"\n\n{}\n", "{\"text\":\n", `{"text":"a","label":[1,[2]]}`, `{"text":"\ud800"}`, "1e999\n", "{\"text\":\"\xff\"}"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		items, err := fuzzRead(t, "jsonl", content)
+		if err != nil {
+			return // its first object has no text
+		}
+		n := 0
+		for line := range bytes.Lines(content) {
+			if line = bytes.TrimSpace(line); len(line) == 0 {
+				continue
+			}
+			if n == len(items) {
+				t.Fatalf("%d items came out of %q", n, content)
+			}
+			if items[n].Err == nil && !json.Valid(line) {
+				t.Fatalf("%q is no JSON and no error", line)
+			}
+			n++
+		}
+		if n != len(items) {
+			t.Fatalf("%d items, %d lines", len(items), n)
+		}
+	})
+}
+
+// FuzzParquet wants an error, not a panic, for whatever is no Parquet file.
+func FuzzParquet(f *testing.F) {
+	good, err := os.ReadFile("testdata/rows.parquet")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, 100, byte(1))
+	f.Fuzz(func(t *testing.T, content []byte, at int, with byte) {
+		content = bytes.Clone(content)
+		if len(content) > 0 {
+			content[uint(at)%uint(len(content))] ^= with
+		}
+		path := t.TempDir() + "/f.parquet"
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open([]string{path}, "", Columns{})
+		if err != nil {
+			return
+		}
+		defer s.Close()
+		readAll(s)
+	})
+}
