@@ -147,7 +147,7 @@ func (f *benchFlags) job(e *engine, s inference.Session, items []label.Item) pip
 	return pipeline.Job{
 		Source: &memory{items}, Sink: discard{}, Task: e.task, Session: s, Model: e.model.String(),
 		Decide:  func(label.Prediction) label.Route { return label.Accept },
-		Workers: e.workers, Budget: f.budget, Window: windowItems,
+		Workers: e.workers, Budget: e.budget, Window: windowItems,
 	}
 }
 

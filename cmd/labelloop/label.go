@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/labelloop/labelloop/inference"
 	"github.com/labelloop/labelloop/internal/dataset"
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/pipeline"
@@ -90,9 +91,10 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 		return err
 	}
 	defer e.Close()
+	_, embeds := e.task.(*inference.Embedding)
 	sink, err := dataset.Create(f.output, f.outputFormat, dataset.SinkOptions{
 		Resume: f.resume, Overwrite: f.overwrite, Job: f.job(e, source),
-		MultiLabel: f.multiLabel || e.model.Manifest.MultiLabel,
+		MultiLabel: f.multiLabel || e.model.Manifest.MultiLabel, Embedding: embeds,
 	})
 	if errors.Is(err, dataset.ErrComplete) {
 		fmt.Fprintf(stderr, "%s is complete; nothing to resume\n", f.output)
@@ -105,7 +107,7 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	bar := newMeter(stderr, source.Progress)
 	stats, err := pipeline.Job{
 		Source: source, Sink: counted, Task: e.task, Session: e.session, Decide: f.route, Model: e.model.String(),
-		Workers: e.workers, Budget: f.budget, Window: windowItems, Progress: bar.show,
+		Workers: e.workers, Budget: e.budget, Window: windowItems, Progress: bar.show,
 	}.Run(ctx)
 	bar.close()
 	if err == nil {
@@ -120,9 +122,9 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	return f.report(stdout, stderr, f.summarize(e, stats, counted))
 }
 
-// route says whether a label stands as it is.
+// route says whether a prediction stands as it is. An embedding is nobody's decision.
 func (f *labelFlags) route(p label.Prediction) label.Route {
-	if p.Confidence >= f.acceptAt {
+	if p.Embedding != nil || p.Confidence >= f.acceptAt {
 		return label.Accept
 	}
 	return label.Review
@@ -141,7 +143,7 @@ func (f *labelFlags) job(e *engine, source *dataset.Source) map[string]string {
 		"templates": strings.Join(f.templates, "\n"),
 		"decision":  fmt.Sprint(f.multiLabel, f.threshold, f.topK, f.acceptAt, f.scale),
 		"length":    fmt.Sprint(f.long, f.maxLength, f.stride),
-		"batches":   strconv.Itoa(f.budget),
+		"batches":   strconv.Itoa(e.budget),
 	}
 }
 

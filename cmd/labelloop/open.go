@@ -59,11 +59,15 @@ func (f *modelFlags) bind(c *cobra.Command) {
 	flags.IntVar(&f.stride, "stride", 64, "tokens that neighbouring windows share")
 	flags.Float64Var(&f.scale, "scale", 0, "zero-shot by embedding: what cosines are multiplied by before the softmax (default: the model's, or 20)")
 	flags.IntVar(&f.threads, "threads", runtime.NumCPU(), "processor cores to use")
-	flags.IntVar(&f.budget, "batch-tokens", defaultBudget, "tokens of a batch, padding included")
+	flags.IntVar(&f.budget, "batch-tokens", 0, "tokens of a batch, padding included (default: what suits the device)")
 }
 
-// defaultBudget keeps a batch's activations in a core's cache: see docs/benchmarks.md.
-const defaultBudget = 1024
+// Tokens of a batch where --batch-tokens does not say. A processor core is fastest while a batch's activations stay in
+// its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
+const (
+	budgetCPU         = 512
+	budgetAccelerator = 16384
+)
 
 // engine is a model that is ready to label.
 type engine struct {
@@ -71,7 +75,8 @@ type engine struct {
 	session   *ort.Session
 	tokenizer *tokenize.Tokenizer
 	task      inference.Task
-	workers   int
+	workers   int // runs side by side
+	budget    int // padded tokens of a batch
 }
 
 func (e *engine) Close() error {
@@ -99,20 +104,19 @@ func (f *modelFlags) open(ctx context.Context, log io.Writer) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{model: model, tokenizer: tokenizer, workers: f.threads}
-	options := ort.Options{Device: f.device, Threads: 1}
-	if f.device != "cpu" {
-		e.workers = 2 // one batch is copied while another is run
-	}
-	if e.session, err = ort.Open(graph, options); err != nil {
+	e := &engine{model: model, tokenizer: tokenizer}
+	if e.session, err = ort.Open(graph, ort.Options{Device: f.device, Threads: 1}); err != nil {
 		tokenizer.Close()
 		return nil, err
 	}
 	if f.device == ort.Auto {
 		fmt.Fprintf(log, "device: %s (%s)\n", e.session.Device, e.session.Why)
 	}
-	if e.session.Device == "cpu" {
-		e.workers = f.threads
+	if e.workers, e.budget = f.threads, budgetCPU; e.session.Device != "cpu" {
+		e.workers, e.budget = 2, budgetAccelerator // one batch is copied while another is run
+	}
+	if f.budget > 0 {
+		e.budget = f.budget
 	}
 	if e.task, err = f.newTask(ctx, e); err != nil {
 		e.Close()
@@ -134,7 +138,7 @@ func (f *modelFlags) check() error {
 		return label.Errorf(label.ErrUsage, "--top-k %d: want 0 (all) or more", f.topK)
 	case f.threads < 1:
 		return label.Errorf(label.ErrUsage, "--threads %d: want 1 or more", f.threads)
-	case f.budget < 1:
+	case f.budget < 0:
 		return label.Errorf(label.ErrUsage, "--batch-tokens %d: want 1 or more", f.budget)
 	case f.maxLength < 0 || f.stride < 0:
 		return label.Errorf(label.ErrUsage, "--max-length and --stride: want 0 or more")
@@ -258,7 +262,7 @@ func (f *modelFlags) similarity(ctx context.Context, e *engine, text inference.T
 	if scale == 0 {
 		scale = 20 // sentence-transformers' scale for cosine similarity
 	}
-	return inference.NewSimilarity(ctx, e.session, *embedding(m, text), classes, templates, scale, d, f.budget)
+	return inference.NewSimilarity(ctx, e.session, *embedding(m, text), classes, templates, scale, d, e.budget)
 }
 
 func embedding(m *models.Manifest, text inference.TextEncoder) *inference.Embedding {

@@ -72,7 +72,7 @@ func readGolden(t *testing.T, dir string) golden {
 
 func openEngine(t *testing.T, f modelFlags) *engine {
 	t.Helper()
-	f.device, f.precision, f.threads, f.budget = "cpu", "auto", 2, defaultBudget
+	f.device, f.precision, f.threads = "cpu", "auto", 2
 	if f.task == "" {
 		f.task = taskAuto
 	}
