@@ -69,6 +69,9 @@ func TestOpenReadsTheManifestOutOfALayout(t *testing.T) {
 		{"normalised", sentence(`{"pooling_mode_lasttoken":true}`).with(files{"modules.json": modules +
 			`,{"path":"2_Normalize","type":"sentence_transformers.models.Normalize"}]`}), enc,
 			func(m *Manifest) { m.Pooling = "lasttoken" }},
+		{"normalised in the graph, by the modules", sentence(`{}`).with(files{"model.onnx": onnx("sentence_embedding"), "modules.json": modules +
+			`,{"path":"2_Dense","type":"a.Dense"},{"path":"3","type":"a.Normalize"}]`, "2_Dense/config.json": "{}", "3/config.json": "{}"}), enc,
+			func(m *Manifest) { m.Pooling, m.Normalize, m.Outputs = "", true, []string{"sentence_embedding"} }},
 		{"pooled in the graph", sentence(`{"pooling_mode_max_tokens":true}`).with(files{"model.onnx": onnx("sentence_embedding")}), enc,
 			func(m *Manifest) { m.Pooling, m.Normalize, m.Outputs = "", false, []string{"sentence_embedding"} }},
 	}

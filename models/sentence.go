@@ -39,22 +39,22 @@ func (f *folder) modules() ([]module, error) {
 }
 
 // encoder fills in the manifest of a text encoder: how token vectors become one embedding, as sentence-transformers
-// does it. Without modules.json that is the normalised mean over the tokens.
+// does it. Without modules.json that is the normalised mean over the tokens. A graph with the output
+// sentence_embedding holds the whole chain of modules, and needs neither.
 func (f *folder) encoder(m *Manifest, modules []module) error {
 	m.Task = FeatureExtraction
-	if slices.Contains(m.Outputs, "sentence_embedding") {
-		return nil // the whole chain of modules is in the graph
-	}
-	if len(modules) == 0 {
+	whole := slices.Contains(m.Outputs, "sentence_embedding")
+	if len(modules) == 0 && !whole {
 		m.Pooling, m.Normalize = "mean", true
 		return nil
 	}
 	for _, mod := range modules {
-		switch mod.kind() {
-		case "Transformer", "Dropout":
-		case "Normalize":
+		kind := mod.kind()
+		switch {
+		case kind == "Normalize":
 			m.Normalize = true
-		case "Pooling":
+		case whole, kind == "Transformer", kind == "Dropout":
+		case kind == "Pooling":
 			pooling, err := f.pooling(mod)
 			if err != nil {
 				return err
@@ -65,7 +65,7 @@ func (f *folder) encoder(m *Manifest, modules []module) error {
 				f.path("modules.json"), mod.Type, ErrUnsupported)
 		}
 	}
-	if m.Pooling == "" {
+	if m.Pooling == "" && !whole {
 		return fmt.Errorf("use %s: no Pooling module: %w", f.path("modules.json"), ErrUnsupported)
 	}
 	return nil
@@ -90,14 +90,14 @@ func (f *folder) pooling(m module) (string, error) {
 	if err := f.readJSON(name, &settings); err != nil {
 		return "", err
 	}
+	if settings == nil {
+		return "mean", nil // sentence-transformers' own default
+	}
 	var found []string
 	for _, p := range poolings {
 		if settings[p.key] == true || settings["pooling_mode"] == p.value {
 			found = append(found, p.name)
 		}
-	}
-	if settings == nil {
-		return "mean", nil
 	}
 	if len(found) != 1 || found[0] == "" {
 		return "", fmt.Errorf("use %s: want one pooling of mean, cls, max, mean_sqrt_len and lasttoken: %w", f.path(name), ErrUnsupported)
