@@ -242,13 +242,13 @@ func writeCSV(separator byte) func(SinkOptions) encoder {
 		if o.Embedding {
 			header = []string{"id", "text", "embedding", "model", "error", "meta", "gold"}
 		}
-		first, _ := appendRow(nil, separator, header) // names never fail
-		return encoder{header: first, quoted: true, append: func(to []byte, r label.Result) ([]byte, error) {
+		w := newRowWriter(separator)
+		return encoder{header: bytes.Clone(w.row(header)), quoted: true, append: func(to []byte, r label.Result) ([]byte, error) {
 			cells, err := cellsOf(r, o.Embedding)
 			if err != nil {
 				return to, err
 			}
-			return appendRow(to, separator, cells)
+			return append(to, w.row(cells)...), nil
 		}}
 	}
 }
@@ -277,16 +277,26 @@ func cellsOf(r label.Result, embedding bool) ([]string, error) {
 	return append(cells, failed, string(meta), strings.Join(r.Item.Gold, labelSeparator)), nil
 }
 
-func appendRow(to []byte, separator byte, cells []string) ([]byte, error) {
+// rowWriter makes rows of cells.
+type rowWriter struct {
+	buf bytes.Buffer
+	csv *csv.Writer
+}
+
+func newRowWriter(separator byte) *rowWriter {
+	w := &rowWriter{}
+	w.csv = csv.NewWriter(&w.buf)
+	w.csv.Comma = rune(separator)
+	return w
+}
+
+// row gives a row, valid until the next one. Writing to memory never fails.
+func (w *rowWriter) row(cells []string) []byte {
 	for i := range cells {
 		cells[i] = strings.ToValidUTF8(cells[i], "\uFFFD")
 	}
-	b := bytes.NewBuffer(to)
-	w := csv.NewWriter(b)
-	w.Comma = rune(separator)
-	if err := w.Write(cells); err != nil {
-		return to, err
-	}
-	w.Flush()
-	return b.Bytes(), w.Error()
+	w.buf.Reset()
+	w.csv.Write(cells)
+	w.csv.Flush()
+	return w.buf.Bytes()
 }

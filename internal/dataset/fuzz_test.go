@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -128,6 +129,17 @@ func FuzzJSONL(f *testing.F) {
 			}
 			if items[n].Err == nil && !json.Valid(line) {
 				t.Fatalf("%q is no JSON and no error", line)
+			}
+			if json.Valid(line) && utf8.Valid(line) {
+				d := json.NewDecoder(bytes.NewReader(line))
+				d.UseNumber()
+				var want any
+				if err := d.Decode(&want); err != nil {
+					t.Fatal(err)
+				}
+				if got, rest := parseJSON(line); len(rest) > 0 || !reflect.DeepEqual(got, want) {
+					t.Fatalf("got %#v, %q, want %#v of %q", got, rest, want, line)
+				}
 			}
 			n++
 		}

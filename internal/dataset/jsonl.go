@@ -85,10 +85,9 @@ func (r *jsonlReader) item(number int, line []byte) (label.Item, error) {
 	if !utf8.Valid(line) {
 		return label.Item{}, badUTF8(line)
 	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
+	if !json.Valid(line) {
+		var any json.RawMessage
+		err := json.Unmarshal(line, &any)
 		at := int64(len(line))
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
@@ -96,9 +95,7 @@ func (r *jsonlReader) item(number int, line []byte) (label.Item, error) {
 		}
 		return label.Item{}, badf("bad JSON at byte %d: %v; write one object per line", at, err)
 	}
-	if at := d.InputOffset(); int(at) != len(line) {
-		return label.Item{}, badf("more text after the JSON value, at byte %d; write one object per line", at+1)
-	}
+	value, _ := parseJSON(line)
 	switch value := value.(type) {
 	case string:
 		it := r.in.item(number, "")

@@ -107,8 +107,8 @@ func TestNext(t *testing.T) {
 			Columns{}, []string{`12345678901234567890|a||x+y|{"n":1.0}`, `k|b|||{"sentence":"s"}`, "a.jsonl:4|plain|||"}},
 		{"jsonl bad rows", "a.jsonl", `{"text":"a"}` + "\n" + `{"text":` + "\n" + `{"text":"a"} x` + "\n" + `{"txt":"a"}` + "\n" + `{"text":["a"]}` + "\n" + `{"text":""}` + "\n3\n" +
 			`{"text":"` + "\xff" + `"}` + "\n" + `{"text":"a","id":{}}` + "\n" + `{"text":null}`, Columns{},
-			[]string{"a.jsonl:1|a|||", "! a.jsonl:2: bad JSON at byte 8: unexpected EOF; write one object per line",
-				"! a.jsonl:3: more text after the JSON value, at byte 13; write one object per line",
+			[]string{"a.jsonl:1|a|||", "! a.jsonl:2: bad JSON at byte 8: unexpected end of JSON input; write one object per line",
+				"! a.jsonl:3: bad JSON at byte 14: invalid character 'x' after top-level value; write one object per line",
 				`! a.jsonl:4: no "text"; the keys are "txt"`, `! a.jsonl:5: "text" is a list; make it a string`,
 				`! a.jsonl:6: empty text in column "text"; fill it in or delete the row`, `! a.jsonl:7: the line is a number; write an object such as {"text": "..."}`,
 				"! a.jsonl:8: invalid UTF-8 at byte 10 of the row; convert the file: iconv -f latin1 -t utf-8 FILE > NEW",
