@@ -33,7 +33,7 @@ func TestReadGraph(t *testing.T) {
 	}{
 		{"plain", onnx("logits"), []string{"logits"}, map[string]int64{}},
 		{"two tensors of one file", onnx("y", external("w", "0", "10"), external("./w", "10", "5")), []string{"y"}, map[string]int64{"w": 15}},
-		{"data kept inside", onnx("y", msg(1, 4, 9, "data", 13, msg(1, "location", 2, "../stale"))), []string{"y"}, map[string]int64{}},
+		{"data kept inside", onnx("y", msg(1, 4, 9, "data", 13, msg(1, "location", 2, "../stale"), 14, 0)), []string{"y"}, map[string]int64{}},
 		{"below subgraphs and functions", nested(external("sub/w", "1", "2")), []string{"y"}, map[string]int64{"sub/w": 3, "f": 1}},
 		{"sparse", msg(7, msg(12, msg(1, "y"), 15, msg(1, external("s", "0", "7"))), 8, ""), []string{"y"}, map[string]int64{"s": 7}},
 	}
@@ -83,6 +83,8 @@ func TestReadGraphIsBounded(t *testing.T) {
 		"huge length":  "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"huge varint":  "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"group":        "\x0b\x0c",
+		"64 bits cut":  "\x09\x01",
+		"32 bits cut":  "\x0d\x01",
 		"field zero":   "\x00\x00",
 		"other format": "\x80\x02}q\x00X\x05\x00\x00\x00state",
 	} {

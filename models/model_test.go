@@ -59,6 +59,9 @@ func TestOpenReadsTheManifestOutOfALayout(t *testing.T) {
 			"vocab_size":100,"max_position_embeddings":128,"id2label":{"0":"not_entailment","1":"x"}}`), base, func(m *Manifest) {
 			m.Labels = []string{"not_entailment", "x"}
 		}},
+		{"graph that takes the tokenizer for its weights", configured(`{"architectures":["BertForSequenceClassification"],"model_type":"bert",
+			"vocab_size":100,"max_position_embeddings":128,"id2label":{"0":"a","1":"b","2":"c"}}`).with(files{
+			"model.onnx": onnx("logits", external("tokenizer.json", "0", "1"))}), base, func(*Manifest) {}},
 		{"encoder", encoder, enc, func(*Manifest) {}},
 		{"encoder pretrained as something else", encoder.with(files{"config.json": strings.Replace(encoder["config.json"], "BertModel", "BertForMaskedLM", 1)}),
 			enc, func(m *Manifest) { m.Architecture = "BertForMaskedLM" }},

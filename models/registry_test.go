@@ -241,6 +241,10 @@ func TestFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	twin, err := r.Import(t.Context(), classifier.write(t, "d"), "minilm-clinc150")
+	if err != nil {
+		t.Fatal(err)
+	}
 	plain, err := Open(filepath.Join(defaults, "minilm"))
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +256,7 @@ func TestFind(t *testing.T) {
 		"minilm":                              shadow, // the first directory wins
 		plain.String():                        plain,  // and the others can be reached
 		first.Dir:                             first,
+		twin.String():                         twin, // a version that two directories hold is the first one's
 		first.Dir + "/":                       first,
 	} {
 		m, err := r.Find(spec)
