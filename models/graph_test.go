@@ -83,8 +83,8 @@ func TestReadGraphIsBounded(t *testing.T) {
 		"huge length":  "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"huge varint":  "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"group":        "\x0b\x0c",
-		"64 bits cut":  "\x09\x01",
-		"32 bits cut":  "\x0d\x01",
+		"64 bits cut":  onnx("y") + "\x09\x01",
+		"32 bits cut":  onnx("y") + "\x0d\x01",
 		"field zero":   "\x00\x00",
 		"other format": "\x80\x02}q\x00X\x05\x00\x00\x00state",
 	} {

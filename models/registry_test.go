@@ -63,6 +63,27 @@ func TestImportThenVerify(t *testing.T) {
 	}
 }
 
+// The version doesn't cover the manifest; its own digest does.
+func TestVerifyCoversTheManifest(t *testing.T) {
+	_, m := imported(t, classifier, "tiny")
+	rewrite(t, filepath.Join(m.Dir, manifestName), func(b []byte) []byte {
+		return []byte(strings.NewReplacer(`"a"`, `"b"`, `"b"`, `"a"`).Replace(string(b)))
+	})
+	swapped, err := Open(m.Dir)
+	if err != nil || swapped.Manifest.Labels[0] != "b" {
+		t.Fatalf("labels are not swapped: %v, %v", swapped, err)
+	}
+	if err := m.Verify(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), manifestName+": changed") {
+		t.Errorf("swapped labels: %v", err)
+	}
+	if err := os.Remove(filepath.Join(m.Dir, sumName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Verify(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "no "+sumName) {
+		t.Errorf("digest taken away: %v", err)
+	}
+}
+
 func TestVerifyNamesEachProblem(t *testing.T) {
 	_, m := imported(t, withWeights, "tiny")
 	for _, name := range []string{"extra.bin", "onnx/other.onnx"} {
