@@ -43,6 +43,14 @@ func readParquet(in *input, c Columns) (r reader, err error) {
 	if err != nil {
 		return nil, badParquet(in, err)
 	}
+	for _, g := range file.Metadata().RowGroups {
+		for _, c := range g.Columns {
+			// The library's LZ4 decoder doubles its buffer on broken data until the memory is used up.
+			if codec := c.MetaData.Codec; codec == pqformat.Lz4 || codec == pqformat.Lz4Raw {
+				return nil, fmt.Errorf("read %s: compressed with LZ4, which isn't read here; write it with zstd or snappy", in.path)
+			}
+		}
+	}
 	p := &parquetReader{in: in, file: file, groups: file.RowGroups(), convert: map[string]func(any) any{}}
 	var names []string
 	for _, f := range file.Schema().Fields() {
