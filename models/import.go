@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 )
 
 // Import copies the model in dir into the registry as a new version of name, makes it the current one, and gives it
@@ -66,13 +68,28 @@ func (r Registry) stage(name string) (home, temp string, err error) {
 			errs = append(errs, err)
 			continue
 		}
-		if temp, err = os.MkdirTemp(home, ".import-*"); err != nil {
+		sweep(home)
+		if temp, err = os.MkdirTemp(home, stagePrefix+"*"); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		return home, temp, os.Chmod(temp, 0o755)
 	}
 	return "", "", fmt.Errorf("no directory of the registry can be written to: %w", errors.Join(errs...))
+}
+
+const stagePrefix = ".import-"
+
+// sweep removes what imports that were killed left behind: copies that nothing was added to for a day. What it can't
+// remove does no harm.
+func sweep(home string) {
+	list, _ := os.ReadDir(home)
+	for _, e := range list {
+		info, err := e.Info()
+		if err == nil && strings.HasPrefix(e.Name(), stagePrefix) && time.Since(info.ModTime()) > 24*time.Hour {
+			os.RemoveAll(filepath.Join(home, e.Name()))
+		}
+	}
 }
 
 // copyTo copies the files of m to the directory temp, and completes m with what was really copied.

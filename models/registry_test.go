@@ -3,10 +3,12 @@ package models
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // imported gives a registry that holds the layout as NAME, and what Import returned.
@@ -51,15 +53,20 @@ func TestImportThenVerify(t *testing.T) {
 	listed := []string{manifestName, "config.json", "tokenizer.json", "onnx/model.onnx", "onnx/model.onnx_data", "LICENSE"}
 	for _, name := range listed {
 		for _, part := range []float64{0, 0.3, 0.7, 0.999} {
-			_, m := imported(t, withWeights, "tiny")
-			rewrite(t, filepath.Join(m.Dir, filepath.FromSlash(name)), func(b []byte) []byte {
+			path := filepath.Join(m.Dir, filepath.FromSlash(name))
+			flip := func(b []byte) []byte {
 				b[int(part*float64(len(b)))] ^= 1
 				return b
-			})
+			}
+			rewrite(t, path, flip)
 			if err := m.Verify(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), filepath.Base(name)) {
 				t.Errorf("%s with a flipped bit: %v", name, err)
 			}
+			rewrite(t, path, flip)
 		}
+	}
+	if err := m.Verify(); err != nil {
+		t.Errorf("put right again: %v", err)
 	}
 }
 
@@ -205,6 +212,21 @@ func TestImportLeavesNoHalfVersion(t *testing.T) {
 	list, err := Registry{Dirs: []string{filepath.Dir(home)}}.List()
 	if err != nil || len(list) != 1 {
 		t.Errorf("listed %v, %v", list, err)
+	}
+	// A day later the next import clears it away; one that may still be under way stays.
+	young, old := filepath.Join(home, ".import-2"), filepath.Join(home, ".import-1")
+	if err := os.Mkdir(young, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if past := time.Now().Add(-25 * time.Hour); os.Chtimes(old, past, past) != nil {
+		t.Fatal("can't set the time")
+	}
+	if _, err := (Registry{Dirs: []string{filepath.Dir(home)}}).Import(t.Context(), classifier.write(t, "m"), "tiny"); err != nil {
+		t.Fatal(err)
+	}
+	_, oldErr := os.Stat(old)
+	if _, err := os.Stat(young); err != nil || !errors.Is(oldErr, fs.ErrNotExist) {
+		t.Errorf("the young one: %v; the old one: %v", err, oldErr)
 	}
 }
 
