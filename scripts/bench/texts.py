@@ -1,0 +1,44 @@
+"""Texts of a chosen number of tokens, made from the wiki sentences."""
+
+import json
+import math
+import random
+
+
+def make(tokenizer, sentences, lengths, seed):
+    """Return one text for each length: sentences drawn at random, joined, and cut after that many tokens.
+
+    A length counts the special tokens. tokenizer neither truncates nor pads.
+    """
+    draw = random.Random(seed)
+    special = tokenizer.num_special_tokens_to_add(False)
+    texts = []
+    for length in lengths:
+        text = ""
+        while True:
+            text = (text + " " + draw.choice(sentences)).lstrip()
+            content = tokenizer.encode(text, add_special_tokens=False)
+            if len(content.ids) >= length - special:
+                break
+        text = text[: content.offsets[length - special - 1][1]]
+        if len(tokenizer.encode(text).ids) != length:
+            raise ValueError(f"text cut to {length} tokens has another number of them: {text!r}")
+        texts.append(text)
+    return texts
+
+
+def log_uniform(count, low, high, seed):
+    """Return count whole numbers from low to high whose logarithms are uniform."""
+    draw = random.Random(seed)
+    return [round(math.exp(draw.uniform(math.log(low), math.log(high)))) for _ in range(count)]
+
+
+def write(path, texts):
+    with open(path, "w", encoding="utf-8") as file:
+        for i, text in enumerate(texts):
+            file.write(json.dumps({"id": str(i), "text": text}) + "\n")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line)["text"] for line in file]
