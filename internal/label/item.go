@@ -33,5 +33,5 @@ func (p Place) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
 // Errorf makes an error that begins with the place.
 func (p Place) Errorf(format string, args ...any) error {
-	return fmt.Errorf(p.String()+": "+format, args...)
+	return fmt.Errorf("%s: "+format, append([]any{p}, args...)...)
 }
