@@ -55,7 +55,7 @@ parity: build reference ## compare with Hugging Face's libraries on fresh random
 
 .PHONY: bench
 bench: build reference ## measure the speed beside hugot, onnxruntime and transformers
-	$(REFERENCE) scripts/bench.py
+	$(REFERENCE) scripts/bench/bench.py --deps $(DEPS)
 
 .PHONY: dist
 dist: build ## pack dist/labelloop-VERSION-linux-amd64.tar.gz

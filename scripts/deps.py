@@ -31,6 +31,18 @@ TOKENIZERS = "github.com/daulet/tokenizers"
 # The crate names a git repository. Its release in the crate registry, which Cargo.lock pins, has all that is used here.
 TIKTOKEN = ('tiktoken-rs = { git = "https://github.com/zurawiki/tiktoken-rs" }', 'tiktoken-rs = "0.7"')
 GLIBC = (2, 28)
+TOOLS = {
+    "go-modules": ["go"],
+    "tokenizers": ["cargo", "gcc", "g++"],
+    "tokenizers-dist": ["cargo"],
+    "reference": ["go"],
+}
+REMEDIES = {
+    "cargo": "Rust 1.85 or later",
+    "g++": "GCC's C++ compiler (Debian: apt-get install g++)",
+    "gcc": "GCC (Debian: apt-get install gcc)",
+    "go": "Go 1.26 or later",
+}
 
 
 def check_platform():
@@ -46,9 +58,12 @@ def check_platform():
         raise SetupError(f"the native libraries need x86-64 Linux with glibc 2.28 or later; this is {found}")
 
 
-def need(tool, reason, remedy):
-    if not shutil.which(tool):
-        raise SetupError(f"{tool} is not in PATH, and {reason}: install {remedy}")
+def check_tools(steps):
+    """Name all tools at once that these steps run and the machine lacks."""
+    missing = {tool for step in steps for tool in TOOLS.get(step, ()) if not shutil.which(tool)}
+    if missing:
+        lines = [f"\n  {tool} is not in PATH: install {REMEDIES[tool]}" for tool in sorted(missing)]
+        raise SetupError("tools are missing:" + "".join(lines))
 
 
 def digest(*parts):
@@ -107,6 +122,7 @@ class Deps:
         if not any(chains):
             return
         check_platform()
+        check_tools(name for chain in chains for name in chain)
         (self.folder / "stamps").mkdir(parents=True, exist_ok=True)
         with open(self.folder / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another make may be at it
@@ -126,12 +142,9 @@ class Deps:
             temporary.replace(self.folder / "stamps" / name)
 
     def go_modules(self):
-        need("go", "labelloop is written in Go", "Go 1.26 or later")
         run(["go", "mod", "download", "-modcacherw"], env=self.go, tries=3)
 
     def tokenizers(self):
-        need("gcc", "it compiles the C parts of libtokenizers.a", "gcc and g++ (Debian: build-essential)")
-        need("g++", "it compiles the C++ parts of libtokenizers.a", "gcc and g++ (Debian: build-essential)")
         build, env = self.cargo_build("lib", {})
         publish(build / "release" / "libtokenizers_ffi.a", self.folder / "lib" / "libtokenizers.a")
         licences.collect_crates(build.parent / "source", "tokenizers-ffi", env, self.folder / "licenses" / "rust")
@@ -152,7 +165,6 @@ class Deps:
 
         The folder outlives a build that was cut off: cargo goes on where it stopped.
         """
-        need("cargo", "it compiles libtokenizers.a", "Rust 1.85 or later")
         work, home = self.folder / "build" / name, self.folder / "cargo"
         source = work / "source"
         shutil.rmtree(source, ignore_errors=True)
