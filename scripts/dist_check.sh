@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 archive=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cp "$root/testdata/banking77/test.csv" "$scratch/queries.csv"
+cp "$root/testdata/clinc150/test.csv" "$scratch/queries.csv"
 cd "$scratch"
 
 "$root/bin/labelloop" label --model minilm-clinc150 --column text --output wanted.jsonl queries.csv

@@ -13,9 +13,9 @@ APACHE = ROOT / "LICENSE"
 
 
 def notices(folder):
-    """The licence files at the top of a source folder and one level below (sources that it brings along)."""
-    found = [path for pattern in ("*", "*/*") for path in folder.glob(pattern)]
-    return sorted(path for path in found if path.is_file() and NOTICE.match(path.name) and path.suffix not in (".rs", ".go"))
+    """The licence files of a source folder, those of other people's sources that it brings along included."""
+    found = (path for path in folder.rglob("*") if NOTICE.match(path.name) and path.suffix not in (".go", ".rs"))
+    return sorted(path for path in found if path.is_file())
 
 
 def copy_notices(folder, target):
