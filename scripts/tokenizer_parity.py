@@ -46,7 +46,7 @@ CORPORA = {
     "wiki": ["single", "pair truncated", "windows"],
     "clinc150": ["single", "pair windows"],
     "nasty": [m for m in MODES if m != "512"],
-    "long": ["single", "512"],
+    "long": ["512"],
 }
 
 codecs.register_error("each_byte", lambda e: ("\ufffd" * (e.end - e.start), e.end))

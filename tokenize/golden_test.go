@@ -73,12 +73,16 @@ func TestCases(t *testing.T) {
 		}
 	}
 	readJSON(t, "cases.json", &cases)
+	tokenizers := map[string]*Tokenizer{}
 	for i, c := range cases {
+		if tokenizers[c.Tokenizer] == nil {
+			tokenizers[c.Tokenizer] = load(t, c.Tokenizer)
+		}
 		in := Input{Text: c.Text}
 		if c.Pair != nil {
 			in.Pair, in.IsPair = *c.Pair, true
 		}
-		out := load(t, c.Tokenizer).Encode(in, goldens.Modes[c.Mode].options())
+		out := tokenizers[c.Tokenizer].Encode(in, goldens.Modes[c.Mode].options())
 		if out.Err != nil || len(out.Encodings) != len(c.Encodings) {
 			t.Errorf("case %d: %d encodings, error %v, want %d", i, len(out.Encodings), out.Err, len(c.Encodings))
 			continue
