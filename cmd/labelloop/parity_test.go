@@ -239,6 +239,57 @@ func TestEmbeddingsEqualSentenceTransformers(t *testing.T) {
 	}
 }
 
+// The goldens of the default models are written by scripts/check_minilm.py.
+type defaultGolden struct {
+	Texts      []string
+	IDs        [][]int64
+	Embeddings [][]float64
+	Logits     [][]float64
+}
+
+func readDefaultGolden(t *testing.T, name string, texts int) defaultGolden {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("../../testdata", name, "golden.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g defaultGolden
+	if err := json.Unmarshal(data, &g); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Texts) < texts {
+		t.Fatalf("golden of %s holds %d texts", name, len(g.Texts))
+	}
+	return g
+}
+
+func TestMiniLMEqualsSentenceTransformers(t *testing.T) {
+	g := readDefaultGolden(t, "minilm", 60)
+	e := openEngine(t, modelFlags{model: "minilm"})
+	for i, enc := range e.task.Encode(t.Context(), texts(g.Texts)) {
+		if enc.Err != nil || !slices.Equal(enc.Rows[0].Tokens.IDs, g.IDs[i]) {
+			t.Errorf("text %d: %v, or other token ids", i, enc.Err)
+		}
+	}
+	for i, r := range inference.Label(t.Context(), e.session, e.task, texts(g.Texts), 500) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		if d := furthest(r.Prediction.Embedding, g.Embeddings[i]); d > tolerance {
+			t.Errorf("text %d: embedding differs by %g", i, d)
+		}
+	}
+}
+
+func TestClinc150EqualsPyTorch(t *testing.T) {
+	g := readDefaultGolden(t, "minilm-clinc150", 20)
+	for i, v := range vectors(t, openEngine(t, modelFlags{model: "minilm-clinc150"}), texts(g.Texts)) {
+		if d := furthest(v, g.Logits[i]); d > tolerance {
+			t.Errorf("text %d: logits differ by %g", i, d)
+		}
+	}
+}
+
 // TestBatchInvariance holds the invariant that a label does not depend on which other items shared its batch.
 func TestBatchInvariance(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/wiki/wiki_sentences.txt")
