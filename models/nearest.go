@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // unknown makes the error for a name that no entry has.
@@ -26,24 +28,7 @@ func (r Registry) unknown(name string, all []entry) error {
 	return fmt.Errorf("find model %q: no directory, and not in %s, which has %s%s: %w", name, where, some(names), hint, ErrNotFound)
 }
 
-// distance is the Levenshtein distance between two names in bytes, letters of either case alike.
+// distance is the Levenshtein distance between two names, letters of either case alike.
 func distance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return levenshtein.ComputeDistance(strings.ToLower(a), strings.ToLower(b))
 }

@@ -12,10 +12,11 @@ OUT = ROOT / "out" / "demo"
 PROGRAM = ROOT / "bin" / "labelloop"
 BANKING77 = ROOT / "testdata" / "banking77"
 SAMPLE = 500
+ROWS = 3  # shown to the person
 
 
 def label(title, source, output, *flags):
-    """Runs the verb label and prints its summary and three rows that a person can read."""
+    """Runs the verb label and prints its summary and some rows that a person can read."""
     command = [PROGRAM, "label", *flags, "--overwrite", "--json", "--output", output, source]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
@@ -27,7 +28,7 @@ def label(title, source, output, *flags):
     print(f"  rate       {s['rate']:,.0f} texts a second on {s['device']}")
     print(f"  output     {output.relative_to(ROOT)}")
     with output.open(encoding="utf-8") as rows:
-        for row in map(json.loads, itertools.islice(rows, 0, s["items"], max(1, s["items"] // 3))):
+        for row in map(json.loads, itertools.islice(rows, 0, s["items"] // ROWS * ROWS, s["items"] // ROWS)):
             mark = "=" if row["label"] == row["gold"] else f"(known: {row['gold']})"
             print(f"    {row['confidence']:.2f} {row['route']:<7} {row['label']:<28} {row['text'][:64]!r} {mark}")
 

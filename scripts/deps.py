@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -174,7 +175,7 @@ class Deps:
         if TIKTOKEN[0] not in text:
             raise SetupError(f"{manifest} does not hold the line {TIKTOKEN[0]!r}: adapt TIKTOKEN in scripts/deps.py")
         manifest.write_text(text.replace(*TIKTOKEN))
-        shutil.copyfile(SCRIPTS / "tokenizers" / "Cargo.lock", source / "Cargo.lock")
+        self.write_lock(source / "Cargo.lock")
         env = {
             "CARGO_HOME": str(home),
             "CARGO_TARGET_DIR": str(work / "target"),
@@ -183,6 +184,14 @@ class Deps:
         }
         run(["cargo", *user_config(), "build", "--locked", "--release", "-p", "tokenizers-ffi"], cwd=source, env=env, tries=3)
         return work / "target", env
+
+    def write_lock(self, target):
+        """Write our Cargo.lock over the crate's own. Ours leaves the registry's index unnamed; the crate's names it."""
+        index = re.search(r'^source = "(registry\+[^"]+)"$', target.read_text(), re.MULTILINE)
+        if index is None:
+            raise SetupError(f"{target} names no registry: adapt write_lock in scripts/deps.py")
+        lock = (SCRIPTS / "tokenizers" / "Cargo.lock").read_text()
+        target.write_text(lock.replace('source = "registry"', f'source = "{index[1]}"'))
 
     def onnxruntime(self):
         wheel = self.wheels.get("onnxruntime")
