@@ -22,7 +22,7 @@ const (
 // Embedding pools the hidden states of an encoder, as sentence-transformers does.
 type Embedding struct {
 	Text      TextEncoder
-	Pooling   Pooling
+	Pooling   Pooling // "" where the graph pools
 	Normalize bool // scale to Euclidean length 1
 }
 
@@ -37,8 +37,12 @@ func (t *Embedding) Run(ctx context.Context, s Session, rows []Row) ([][]float32
 	if err != nil {
 		return nil, err
 	}
-	if name, pooled, ok := output(out, "sentence_embedding"); ok {
-		return matrix(name, pooled, len(rows))
+	pooled := []string{"sentence_embedding", "text_embeds"}
+	if t.Pooling == "" {
+		pooled = append(pooled, "pooler_output")
+	}
+	if name, tensor, ok := output(out, pooled...); ok {
+		return matrix(name, tensor, len(rows))
 	}
 	name, hidden, ok := output(out, "last_hidden_state", "token_embeddings", "output_0")
 	if !ok {
@@ -103,6 +107,9 @@ func (t *Embedding) Vector(vectors [][]float32) []float32 {
 	}
 	return v
 }
+
+// explanation has nothing to say of a text.
+func (t *Embedding) explanation([][]float32) label.Scores { return nil }
 
 // Decode gives a prediction that holds the embedding alone.
 func (t *Embedding) Decode(_ []Row, vectors [][]float32) (label.Prediction, error) {

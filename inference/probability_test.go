@@ -62,7 +62,7 @@ func TestNormalize(t *testing.T) {
 }
 
 func TestClassificationChoosesAmongSomeLabels(t *testing.T) {
-	task := TextClassification{Labels: []string{"a", "b", "c"}, Only: []int{2, 0}, Temperature: 1, Calibrated: true}
+	task := Classification{Input: &TextEncoder{}, Labels: []string{"a", "b", "c"}, Only: []int{2, 0}, Temperature: 1, Calibrated: true}
 	p, err := task.Decode(nil, [][]float32{{1, 9, 0}})
 	want := label.Scores{{Label: "a", Prob: math.E / (1 + math.E)}, {Label: "c", Prob: 1 / (1 + math.E)}}
 	if err != nil || !p.Calibrated || !slices.EqualFunc(p.Scores, want, func(a, b label.Score) bool {

@@ -81,7 +81,7 @@ func TestGraphsOfAnotherKindAreRefused(t *testing.T) {
 			return map[string]Tensor{name: {Shape: shape, Float32: make([]float32, n)}}, nil
 		}}
 	}
-	classify := &TextClassification{Text: e, Labels: []string{"a", "b"}, Temperature: 1}
+	classify := &Classification{Input: &e, Labels: []string{"a", "b"}, Temperature: 1}
 	embed := &Embedding{Text: e, Pooling: PoolMean}
 	for says, c := range map[string]struct {
 		task    Task
@@ -131,7 +131,8 @@ func TestWindowsAreMerged(t *testing.T) {
 }
 
 func TestOneBadItemLeavesTheOthers(t *testing.T) {
-	task := &TextClassification{Text: encoder(t, LongTruncate, 16), Labels: []string{"a", "b"}, Temperature: 1}
+	e := encoder(t, LongTruncate, 16)
+	task := &Classification{Input: &e, Labels: []string{"a", "b"}, Temperature: 1}
 	boom := errors.New("boom")
 	session := &fake{inputs: []string{"input_ids"}, run: func(in map[string]Tensor) (map[string]Tensor, error) {
 		if in["input_ids"].Shape[1] > 8 {

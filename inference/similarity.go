@@ -14,77 +14,133 @@ type Class struct {
 	Texts []string // further texts, may be empty
 }
 
-// Similarity labels texts with any words by an embedding model: the label whose embedding is nearest by cosine.
-// Confidence is a softmax over cosine x scale, as CLIP has it; it is no calibrated probability.
-type Similarity struct {
-	Embedding Embedding
-	Labels    []string
-	Centers   [][]float32 // one unit vector per label
-	Scale     float64
-	Decision  Decision
+// Embedder is a task that gives one vector for an item: *Embedding or *ImageEmbedding.
+type Embedder interface {
+	Task
+	Vector(vectors [][]float32) []float32
+	explanation(vectors [][]float32) label.Scores
 }
 
-// NewSimilarity embeds the classes. Every text of a class is put into every template, embedded and normalised; the
-// class's center is their mean, normalised again (the ensembling of CLIP, Radford et al. 2021, section 3.1.4).
-// Underscores in names are read as spaces. Templates hold "{}"; budget bounds the padded tokens of a batch.
-func NewSimilarity(ctx context.Context, s Session, e Embedding, classes []Class, templates []string, scale float64, d Decision, budget int) (*Similarity, error) {
-	e.Normalize = true
-	t := &Similarity{Embedding: e, Scale: scale, Decision: d}
-	for _, c := range classes {
-		var items []label.Item
+// Similarity labels texts or pictures with any words by a model that embeds both alike: the label whose embedding is
+// nearest by cosine. Single label, its confidence is a softmax over cosine x scale, as CLIP has it; multi-label, a sigmoid
+// of cosine x scale + bias, as SigLIP has it. Neither is a calibrated probability.
+type Similarity struct {
+	Query    Embedder // gives vectors of length 1
+	Labels   []string
+	Centers  [][]float32 // one vector of length 1 per label
+	Scale    float64
+	Bias     float64
+	Decision Decision
+}
+
+// Cache keeps the embeddings of texts from one run to the next.
+type Cache interface {
+	Get(text string) ([]float32, bool)
+	Put(texts []string, vectors [][]float32) error
+}
+
+// Centers embeds classes by the text encoder e. Every text of a class is put into every template, embedded and
+// normalised; the class's center is their mean, normalised again (the ensembling of CLIP, Radford et al. 2021, section
+// 3.1.4). Underscores in names are read as spaces. Templates hold "{}"; budget bounds the padded tokens of a batch; cache
+// may be nil.
+func Centers(ctx context.Context, s Session, e *Embedding, classes []Class, templates []string, budget int, cache Cache) ([][]float32, error) {
+	var prompts []string
+	ends := make([]int, len(classes)) // where each class's prompts end
+	for i, c := range classes {
 		for _, text := range append([]string{strings.ReplaceAll(c.Name, "_", " ")}, c.Texts...) {
 			for _, template := range templates {
-				items = append(items, label.Item{Text: Hypothesis(template, text)})
+				prompts = append(prompts, Hypothesis(template, text))
 			}
 		}
-		center, err := meanEmbedding(ctx, s, &e, items, budget)
-		if err != nil {
-			return nil, fmt.Errorf("embed label %q: %w", c.Name, err)
-		}
-		t.Labels = append(t.Labels, c.Name)
-		t.Centers = append(t.Centers, center)
+		ends[i] = len(prompts)
 	}
-	return t, nil
+	vectors, err := embedTexts(ctx, s, e, prompts, budget, cache)
+	if err != nil {
+		return nil, fmt.Errorf("embed the labels: %w", err)
+	}
+	centers := make([][]float32, len(classes))
+	from := 0
+	for i, to := range ends {
+		centers[i] = make([]float32, len(vectors[0]))
+		for _, v := range vectors[from:to] {
+			for j, x := range v {
+				centers[i][j] += x
+			}
+		}
+		normalize(centers[i])
+		from = to
+	}
+	return centers, nil
 }
 
-// meanEmbedding gives the normalised mean of the items' normalised embeddings.
-func meanEmbedding(ctx context.Context, s Session, e *Embedding, items []label.Item, budget int) ([]float32, error) {
-	var center []float32
-	for _, r := range Label(ctx, s, e, items, budget) {
+// embedTexts gives normalised embeddings, out of the cache where it has them.
+func embedTexts(ctx context.Context, s Session, e *Embedding, texts []string, budget int, cache Cache) ([][]float32, error) {
+	unit := *e
+	unit.Normalize = true
+	vectors := make([][]float32, len(texts))
+	var fresh []string
+	var items []label.Item
+	var at []int
+	for i, text := range texts {
+		if cache != nil {
+			if v, ok := cache.Get(text); ok {
+				vectors[i] = v
+				continue
+			}
+		}
+		fresh, items, at = append(fresh, text), append(items, label.Item{Text: text}), append(at, i)
+	}
+	var made [][]float32
+	for i, r := range Label(ctx, s, &unit, items, budget) {
 		if r.Err != nil {
-			return nil, r.Err
+			return nil, fmt.Errorf("%q: %w", fresh[i], r.Err)
 		}
-		if center == nil {
-			center = make([]float32, len(r.Prediction.Embedding))
-		}
-		for i, x := range r.Prediction.Embedding {
-			center[i] += x
+		made = append(made, r.Prediction.Embedding)
+		vectors[at[i]] = r.Prediction.Embedding
+	}
+	if cache != nil && len(made) > 0 {
+		if err := cache.Put(fresh, made); err != nil {
+			return nil, err
 		}
 	}
-	normalize(center)
-	return center, nil
+	return vectors, nil
 }
 
-// Encode gives one row per text, or one per window.
+// Encode gives the rows of the query.
 func (t *Similarity) Encode(ctx context.Context, items []label.Item) []Encoded {
-	return t.Embedding.Encode(ctx, items)
+	return t.Query.Encode(ctx, items)
 }
 
-// Run returns each row's pooled hidden state.
+// Run returns each row's embedding.
 func (t *Similarity) Run(ctx context.Context, s Session, rows []Row) ([][]float32, error) {
-	return t.Embedding.Run(ctx, s, rows)
+	return t.Query.Run(ctx, s, rows)
+}
+
+// Logits gives cosine x scale + bias for each label.
+func (t *Similarity) Logits(vectors [][]float32) []float32 {
+	v := t.Query.Vector(vectors)
+	logits := make([]float32, len(t.Centers))
+	for i, center := range t.Centers {
+		logits[i] = float32(dot(center, v)*t.Scale + t.Bias)
+	}
+	return logits
 }
 
 // Decode compares the item's embedding with every label's.
 func (t *Similarity) Decode(_ []Row, vectors [][]float32) (label.Prediction, error) {
-	v := t.Embedding.Vector(vectors)
-	logits := make([]float32, len(t.Centers))
-	for i, center := range t.Centers {
-		dot := 0.0
-		for j, x := range center {
-			dot += float64(x) * float64(v[j])
-		}
-		logits[i] = float32(dot * t.Scale)
+	probability := softmax
+	if t.Decision.MultiLabel {
+		probability = sigmoid
 	}
-	return t.Decision.predict(t.Labels, softmax(logits, 1)), nil
+	p := t.Decision.predict(t.Labels, probability(t.Logits(vectors), 1))
+	p.Explanation = t.Query.explanation(vectors)
+	return p, nil
+}
+
+func dot(a, b []float32) float64 {
+	sum := 0.0
+	for i, x := range a {
+		sum += float64(x) * float64(b[i])
+	}
+	return sum
 }

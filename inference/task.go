@@ -20,14 +20,30 @@ type Task interface {
 	Decode(rows []Row, vectors [][]float32) (label.Prediction, error)
 }
 
-// Row is one input of a graph.
+// Row is one input of a graph: tokens, or pixels.
 type Row struct {
 	Tokens tokenize.Encoding
-	Group  int // which of the item's questions it belongs to: the hypothesis of a zero-shot classifier, else 0
+	Pixels []byte // of a picture, resized and cropped: height x width x 3
+	Group  int    // which of the item's questions it belongs to: the hypothesis of a zero-shot classifier, else 0
 }
 
-// Size is what the row costs in a batch: the number of its tokens.
-func (r Row) Size() int { return r.Tokens.Len() }
+// Size is what the row costs in a batch: the number of its tokens; 1 for a picture, for all of a model's are of one size.
+func (r Row) Size() int {
+	if r.Pixels != nil {
+		return 1
+	}
+	return r.Tokens.Len()
+}
+
+// Encoder is the input side of a graph: *TextEncoder or *ImageEncoder.
+type Encoder interface {
+	// encode gives each item's rows, or its error.
+	encode(ctx context.Context, items []label.Item) []Encoded
+	// run feeds the rows as one batch.
+	run(ctx context.Context, s Session, rows []Row) (map[string]Tensor, error)
+	// merge joins the vectors of an item's rows into one.
+	merge(vectors [][]float32) []float32
+}
 
 // Encoded is one item's rows, or its error.
 type Encoded struct {

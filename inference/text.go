@@ -26,6 +26,10 @@ type TextEncoder struct {
 	MaxLength int // tokens of one row, special tokens included
 	Long      Long
 	Stride    int // tokens that neighbouring windows share
+	Width     int // tokens that every row is padded to, for models that were trained so (SigLIP); 0: the batch's longest
+
+	// Beside holds what else the graph takes: the pixels of a picture, where image and text share a graph.
+	Beside map[string]Tensor
 }
 
 // options gives the tokenizer's options for this encoder.
@@ -56,7 +60,7 @@ func (e *TextEncoder) encode(ctx context.Context, items []label.Item) []Encoded 
 
 // run feeds rows as one batch padded on the right to its longest row.
 func (e *TextEncoder) run(ctx context.Context, s Session, rows []Row) (map[string]Tensor, error) {
-	width := 1
+	width := max(e.Width, 1)
 	for _, r := range rows {
 		width = max(width, r.Tokens.Len())
 	}
@@ -83,7 +87,11 @@ func (e *TextEncoder) run(ctx context.Context, s Session, rows []Row) (map[strin
 		case "token_type_ids":
 			in[port.Name] = fill(e.Tokenizer.PadTypeID(), func(t *tokenize.Encoding) []int64 { return t.TypeIDs })
 		default:
-			return nil, fmt.Errorf("graph wants an input %q that a text model does not have: %w", port.Name, label.ErrBadModel)
+			beside, ok := e.Beside[port.Name]
+			if !ok {
+				return nil, fmt.Errorf("graph wants an input %q that a text model does not have: %w", port.Name, label.ErrBadModel)
+			}
+			in[port.Name] = beside
 		}
 	}
 	return s.Run(ctx, in)

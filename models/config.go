@@ -20,6 +20,10 @@ type config struct {
 	NPositions    int               `json:"n_positions"` // the same, in GPT-2 and T5
 	PadTokenID    *int              `json:"pad_token_id"`
 	Transformers  string            `json:"transformers_version"`
+	TextConfig    *sideConfig       `json:"text_config"`   // dual encoders
+	VisionConfig  *sideConfig       `json:"vision_config"` // dual encoders
+
+	image bool // there is a preprocessor_config.json
 
 	// Labelloop is our own section, written by the training scripts.
 	Labelloop struct {
@@ -28,7 +32,14 @@ type config struct {
 		TrainingSet string             `json:"training_set_sha256"`
 		Templates   []string           `json:"templates"`
 		LogitScale  float64            `json:"logit_scale"`
+		LogitBias   float64            `json:"logit_bias"`
 	} `json:"labelloop"`
+}
+
+// sideConfig is one side of a dual encoder.
+type sideConfig struct {
+	VocabSize    int `json:"vocab_size"`
+	MaxPositions int `json:"max_position_embeddings"`
 }
 
 func parseConfig(data []byte) (config, error) {
@@ -78,7 +89,7 @@ func (c *config) labels() ([]string, error) {
 	if n == 0 {
 		return nil, fmt.Errorf("id2label is empty: %w", ErrDamaged)
 	}
-	return labels, distinct(labels)
+	return labels, nil
 }
 
 // classifies says whether the architecture ends in a classifier over whole texts.
@@ -89,6 +100,9 @@ func (c *config) classifies() bool {
 // classifier fills in the manifest of a sequence classifier.
 func (c *config) classifier(m *Manifest) error {
 	labels, err := c.labels()
+	if err == nil {
+		err = distinct(labels)
+	}
 	if err != nil {
 		return err
 	}

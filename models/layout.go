@@ -17,8 +17,8 @@ func (f *folder) describe() (Manifest, error) {
 	if err != nil {
 		return Manifest{}, err
 	}
-	if err := f.missing(graphs); err != nil {
-		return Manifest{}, err
+	if len(graphs) == 0 || !f.has("config.json") {
+		return Manifest{}, f.missing(graphs, "config.json", tokenizerName)
 	}
 	data, err := f.read("config.json")
 	if err != nil {
@@ -27,6 +27,10 @@ func (f *folder) describe() (Manifest, error) {
 	c, err := parseConfig(data)
 	if err != nil {
 		return Manifest{}, fmt.Errorf("parse %s: %w", f.path("config.json"), err)
+	}
+	c.image = f.has(preprocessorName)
+	if err := f.missing(graphs, c.needs()...); err != nil {
+		return Manifest{}, err
 	}
 	m := Manifest{
 		Name:          nameOf(f.dir),
@@ -38,20 +42,18 @@ func (f *folder) describe() (Manifest, error) {
 		Calibration:   c.Labelloop.Calibration,
 		Templates:     c.Labelloop.Templates,
 		LogitScale:    c.Labelloop.LogitScale,
+		LogitBias:     c.Labelloop.LogitBias,
 		TrainingSet:   c.Labelloop.TrainingSet,
 		Metrics:       c.Labelloop.Metrics,
 	}
 	if c.Transformers != "" {
 		m.Tools = map[string]string{"transformers": c.Transformers}
 	}
-	if m.MaxLength, err = f.maxLength(c); err != nil {
-		return Manifest{}, err
-	}
 	modules, err := f.modules()
 	if err != nil {
 		return Manifest{}, err
 	}
-	if err := f.members(&m, graphs, modules); err != nil {
+	if err := f.members(&m, c.chosen(graphs), modules); err != nil {
 		return Manifest{}, err
 	}
 	if err := f.task(&m, c, modules); err != nil {
@@ -66,7 +68,18 @@ func (f *folder) describe() (Manifest, error) {
 // task finds out what the model does, and fills in the parts of the manifest that go with it.
 func (f *folder) task(m *Manifest, c config, modules []module) error {
 	arch := c.architecture()
+	if c.image {
+		if err := c.imageTask(m); err != nil || !m.ReadsText() {
+			return err
+		}
+	}
+	var err error
+	if m.MaxLength, err = f.maxLength(c); err != nil {
+		return err
+	}
 	switch {
+	case m.Task == ZeroShotImage:
+		return nil
 	case c.classifies():
 		if err := c.classifier(m); err != nil {
 			return fmt.Errorf("use %s: %w", f.path("config.json"), err)
@@ -80,8 +93,8 @@ func (f *folder) task(m *Manifest, c config, modules []module) error {
 		f.path("config.json"), arch, ErrUnsupported)
 }
 
-// graphs lists the ONNX files that can be the model: model*.onnx in the directory or in onnx/; where there are none,
-// a single .onnx file of any name.
+// graphs lists the ONNX files that can be the model: model*.onnx, or vision_model*.onnx and text_model*.onnx, in the
+// directory or in onnx/; where there are none, a single .onnx file of any name.
 func (f *folder) graphs() ([]string, error) {
 	var named, all []string
 	for _, dir := range []string{".", "onnx"} {
@@ -95,7 +108,7 @@ func (f *folder) graphs() ([]string, error) {
 			}
 			p := path.Join(dir, e.Name())
 			all = append(all, p)
-			if stem := strings.TrimSuffix(e.Name(), ".onnx"); stem == "model" || strings.HasPrefix(stem, "model_") {
+			if stem := strings.TrimSuffix(e.Name(), ".onnx") + "_"; strings.HasPrefix(stem, "model_") || partOf(stem) != "" {
 				named = append(named, p)
 			}
 		}
@@ -106,10 +119,20 @@ func (f *folder) graphs() ([]string, error) {
 	return named, nil
 }
 
-// missing says what a directory lacks to be a model, and what it holds instead.
-func (f *folder) missing(graphs []string) error {
+// partOf reads out of a graph's name which half of a dual encoder it is, "" where it is no half.
+func partOf(file string) string {
+	for _, part := range []string{Vision, Text} {
+		if rest, ok := strings.CutPrefix(path.Base(file), part+"_model"); ok && (rest[0] == '_' || rest[0] == '.') {
+			return part
+		}
+	}
+	return ""
+}
+
+// missing says what a directory lacks to be a model that needs these files, and what it holds instead.
+func (f *folder) missing(graphs []string, needs ...string) error {
 	var lacks []string
-	for _, name := range []string{"config.json", "tokenizer.json"} {
+	for _, name := range needs {
 		if !f.has(name) {
 			lacks = append(lacks, name)
 		}
@@ -147,8 +170,8 @@ func some(names []string) string {
 // members fills in the files that make up the model and the outputs of its graph; other files, such as weights for
 // other frameworks, are no part of it.
 func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
-	roles := map[string]string{"tokenizer.json": RoleTokenizer}
-	for _, name := range []string{"config.json", "config_sentence_transformers.json", "modules.json",
+	roles := map[string]string{tokenizerName: RoleTokenizer}
+	for _, name := range []string{"config.json", preprocessorName, "config_sentence_transformers.json", "modules.json",
 		"sentence_bert_config.json", "special_tokens_map.json", "tokenizer_config.json"} {
 		roles[name] = RoleConfig
 	}
@@ -162,6 +185,7 @@ func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
 	}
 	maps.DeleteFunc(roles, func(name, _ string) bool { return !f.has(name) })
 	needs := map[string]int64{}
+	split := slices.ContainsFunc(graphs, func(g string) bool { return partOf(g) == Text })
 	for _, name := range graphs {
 		roles[name] = RoleGraph
 		g, err := f.readGraph(name)
@@ -194,6 +218,9 @@ func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
 		entry := File{Path: name, Role: roles[name], Size: info.Size()}
 		if entry.Role == RoleGraph {
 			entry.Precision = precisionOf(name)
+			if split {
+				entry.Part = partOf(name)
+			}
 		}
 		m.Files = append(m.Files, entry)
 	}

@@ -12,6 +12,9 @@ var padded = []string{"camembert", "data2vec-text", "ibert", "lilt", "longformer
 
 // positions gives the number of tokens that the model has positions for, 0 where config.json doesn't say.
 func (c *config) positions() int {
+	if c.TextConfig != nil {
+		return max(c.TextConfig.MaxPositions, 0)
+	}
 	n := max(c.MaxPositions, c.NPositions, 0)
 	if slices.Contains(padded, c.ModelType) {
 		pad := 1

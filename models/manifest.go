@@ -18,6 +18,16 @@ const (
 	TextClassification     = "text-classification"
 	ZeroShotClassification = "zero-shot-classification" // an NLI cross-encoder: premise and hypothesis in, entailment out
 	FeatureExtraction      = "feature-extraction"       // an encoder: one embedding for each text
+
+	ImageClassification    = "image-classification"
+	ZeroShotImage          = "zero-shot-image-classification" // a dual encoder: embeddings of pictures and texts in one space
+	ImageFeatureExtraction = "image-feature-extraction"       // an encoder: one embedding for each picture
+)
+
+// Parts of a dual encoder that has two graphs.
+const (
+	Vision = "vision"
+	Text   = "text"
 )
 
 // Roles that a file can have in a model.
@@ -38,7 +48,8 @@ type Manifest struct {
 	Architecture string `json:"architecture,omitempty"` // config.json: architectures[0]
 	ModelType    string `json:"model_type,omitempty"`
 
-	// Labels stand in the order of the classifier's outputs. Encoders have none.
+	// Labels stand in the order of the classifier's outputs. Encoders have none, but for those that embed a picture by
+	// way of a classifier's labels (ConSE), which have that classifier's.
 	Labels     []string `json:"labels,omitempty"`
 	MultiLabel bool     `json:"multi_label,omitempty"` // labels are independent: sigmoid, not softmax
 	// Entailment and Contradiction are indexes into Labels, -1 unless Task is ZeroShotClassification.
@@ -46,6 +57,7 @@ type Manifest struct {
 	Contradiction int `json:"contradiction"`
 
 	MaxLength int      `json:"max_length"` // longest input in tokens, special tokens included
+	PadToMax  bool     `json:"pad_to_max,omitempty"` // texts are padded to MaxLength, as the model was trained (SigLIP)
 	VocabSize int      `json:"vocab_size"` // rows of the token embedding; 0 where config.json doesn't say
 	Outputs   []string `json:"outputs"`    // output tensors of the graph
 
@@ -56,6 +68,7 @@ type Manifest struct {
 	Calibration *Calibration `json:"calibration,omitempty"`
 	Templates   []string     `json:"templates,omitempty"`   // zero-shot prompts, each with one "{}"
 	LogitScale  float64      `json:"logit_scale,omitempty"` // factor on cosines; 0 where the model has none
+	LogitBias   float64      `json:"logit_bias,omitempty"`  // added to them
 
 	Files []File `json:"files"` // sorted by path
 
@@ -76,6 +89,7 @@ type Calibration struct {
 type File struct {
 	Path      string `json:"path"` // relative to the model directory, with slashes
 	Role      string `json:"role"`
+	Part      string `json:"part,omitempty"`      // graphs of a dual encoder: vision or text; "" where one graph is both
 	Precision string `json:"precision,omitempty"` // graphs: fp32, fp16, int8, ...
 	Size      int64  `json:"size"`                // bytes
 	SHA256    string `json:"sha256"`
@@ -135,14 +149,14 @@ func (m *Manifest) checkMeaning() error {
 	if err := distinct(m.Labels); err != nil {
 		return err
 	}
-	if len(m.Labels) == 0 && m.Task != FeatureExtraction {
+	if len(m.Labels) == 0 && !slices.Contains([]string{FeatureExtraction, ImageFeatureExtraction, ZeroShotImage}, m.Task) {
 		return fmt.Errorf("task %q without labels: %w", m.Task, ErrDamaged)
 	}
 	if n := len(m.Labels); m.Entailment < -1 || m.Entailment >= n || m.Contradiction < -1 || m.Contradiction >= n {
 		return fmt.Errorf("entailment %d, contradiction %d: want indexes of the %d labels: %w",
 			m.Entailment, m.Contradiction, n, ErrDamaged)
 	}
-	if m.MaxLength < 1 || m.VocabSize < 0 {
+	if m.MaxLength < 1 && m.ReadsText() || m.VocabSize < 0 {
 		return fmt.Errorf("max_length %d, vocab_size %d: out of range: %w", m.MaxLength, m.VocabSize, ErrDamaged)
 	}
 	for _, t := range m.Templates {
@@ -155,6 +169,12 @@ func (m *Manifest) checkMeaning() error {
 	}
 	return nil
 }
+
+// ReadsText says whether the model has a text side, and so a tokenizer.
+func (m *Manifest) ReadsText() bool { return m.Task != ImageClassification && m.Task != ImageFeatureExtraction }
+
+// ReadsImages says whether the model has an image side, and so a preprocessor_config.json.
+func (m *Manifest) ReadsImages() bool { return !m.ReadsText() || m.Task == ZeroShotImage }
 
 // localPath refuses paths that are not plain slash-separated ones below the model directory.
 func localPath(p string) error {

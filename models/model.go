@@ -106,24 +106,36 @@ func (f *folder) checkFiles(m Manifest) error {
 // String gives "name@version".
 func (m *Model) String() string { return m.Manifest.Name + "@" + m.Manifest.Version }
 
-// Tokenizer gives the path of tokenizer.json.
+// Tokenizer gives the path of tokenizer.json, "" where there is none.
 func (m *Model) Tokenizer() string {
-	for _, f := range m.Manifest.Files {
-		if f.Role == RoleTokenizer {
-			return m.path(f)
-		}
+	return m.find(func(f File) bool { return f.Role == RoleTokenizer })
+}
+
+// Preprocessor gives the path of preprocessor_config.json, "" where there is none.
+func (m *Model) Preprocessor() string {
+	return m.find(func(f File) bool { return f.Path == preprocessorName })
+}
+
+func (m *Model) find(is func(File) bool) string {
+	if i := slices.IndexFunc(m.Manifest.Files, is); i >= 0 {
+		return m.path(m.Manifest.Files[i])
 	}
 	return ""
 }
 
+// Split says whether pictures and texts have a graph each.
+func (m *Model) Split() bool {
+	return slices.ContainsFunc(m.Manifest.Files, func(f File) bool { return f.Part == Vision })
+}
+
 func (m *Model) path(f File) string { return filepath.Join(m.Dir, filepath.FromSlash(f.Path)) }
 
-// Graph gives the path of the ONNX file with the given precision, and that precision; "auto" is fp32 or, where there
-// is none, the nearest to it.
-func (m *Model) Graph(precision string) (file, found string, err error) {
+// Graph gives the path of the ONNX file of a part ("" where one graph is all) with the given precision, and that
+// precision; "auto" is fp32 or, where there is none, the nearest to it.
+func (m *Model) Graph(part, precision string) (file, found string, err error) {
 	var there []string
 	for _, p := range precisions {
-		best, ok := m.graph(p.name)
+		best, ok := m.graph(part, p.name)
 		if !ok {
 			continue
 		}
@@ -138,11 +150,11 @@ func (m *Model) Graph(precision string) (file, found string, err error) {
 	return "", "", fmt.Errorf("choose a graph of %s: no %s, there is %s: %w", m, precision, strings.Join(there, ", "), ErrNotFound)
 }
 
-// graph picks among the graphs of one precision: made for this processor first, then the plainest name.
-func (m *Model) graph(precision string) (File, bool) {
+// graph picks among the graphs of one part and precision: made for this processor first, then the plainest name.
+func (m *Model) graph(part, precision string) (File, bool) {
 	var fit []File
 	for _, f := range m.Manifest.Files {
-		if f.Role == RoleGraph && f.Precision == precision {
+		if f.Role == RoleGraph && f.Part == part && f.Precision == precision {
 			fit = append(fit, f)
 		}
 	}

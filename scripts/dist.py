@@ -18,8 +18,8 @@ from pathlib import Path
 import licences
 from wheels import ROOT, SetupError
 
-LIBRARIES = ["libonnxruntime.so", "libonnxruntime_providers_shared.so"]
-MODELS = ["minilm", "minilm-clinc150"]
+LIBRARIES = ["libonnxruntime.so", "libonnxruntime_providers_shared.so", "libjpeg.so.62"]
+MODELS = ["minilm", "minilm-clinc150", "conse-lite0"]
 EPOCH = 315532800  # 1980-01-01: tar warns of older times
 
 

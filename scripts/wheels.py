@@ -94,6 +94,14 @@ class Wheel:
     def __init__(self, path):
         self.path = path
 
+    def member(self, pattern):
+        """The one file of the wheel whose path matches a pattern."""
+        with zipfile.ZipFile(self.path) as archive:
+            found = [name for name in archive.namelist() if re.fullmatch(pattern, name)]
+        if len(found) != 1:
+            raise SetupError(f"{self.path.name} holds {len(found)} files like {pattern}: adapt scripts/deps.py")
+        return found[0]
+
     def extract(self, member, target):
         """Put one file of the wheel into its place."""
         target.parent.mkdir(parents=True, exist_ok=True)

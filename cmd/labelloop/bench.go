@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/labelloop/labelloop/inference"
+	"github.com/labelloop/labelloop/inference/pixel"
 	"github.com/labelloop/labelloop/internal/dataset"
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/pipeline"
@@ -57,6 +58,7 @@ type benchResult struct {
 	Share    float64 `json:"share"`      // median over rounds of end to end / run alone
 	Start    float64 `json:"start"`      // seconds until the model was ready
 	Device   string  `json:"device"`
+	JPEG     string  `json:"jpeg_decoder,omitempty"`
 }
 
 // run measures, in turn: encoding, the graph alone on the job's batches, and the whole job into a sink that drops
@@ -65,12 +67,17 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	if f.rounds < 1 {
 		return label.Errorf(label.ErrUsage, "--rounds %d: want 1 or more", f.rounds)
 	}
+	model, err := f.find()
+	if err != nil {
+		return err
+	}
+	f.columns.Images = model.Manifest.ReadsImages()
 	items, err := f.read(ctx, inputs)
 	if err != nil {
 		return err
 	}
 	begin := time.Now()
-	e, err := f.open(ctx, stderr)
+	e, err := f.open(ctx, model, stderr)
 	if err != nil {
 		return err
 	}
@@ -81,16 +88,21 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	padded := 0
-	for _, feed := range feeds.feeds {
-		padded += len(feed["input_ids"].Int64)
+	res.Batches = len(feeds.feeds)
+	if f.columns.Images {
+		res.JPEG = pixel.JPEGDecoder()
+	} else {
+		padded := 0
+		for _, feed := range feeds.feeds {
+			padded += len(feed["input_ids"].Int64)
+		}
+		res.Tokens, res.Padding = stats.Tokens, 1-float64(stats.Tokens)/float64(padded)
 	}
-	res.Batches, res.Tokens, res.Padding = len(feeds.feeds), stats.Tokens, 1-float64(stats.Tokens)/float64(padded)
 	var encode, alone, whole, share []float64
 	rate := func(d time.Duration) float64 { return float64(len(items)) / d.Seconds() }
 	for range f.rounds {
 		begin := time.Now()
-		e.task.Encode(ctx, items)
+		f.encode(ctx, e, items)
 		encode = append(encode, rate(time.Since(begin)))
 		begin = time.Now()
 		if err := feeds.replay(ctx, e.workers); err != nil {
@@ -108,11 +120,38 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	if f.json {
 		return json.NewEncoder(stdout).Encode(res)
 	}
-	_, err = fmt.Fprintf(stdout, "%s items, %s tokens in %s batches (%.1f %% padding), %d rounds on %s\n"+
+	what := fmt.Sprintf("%s tokens", thousands(res.Tokens))
+	padding := fmt.Sprintf("%.1f %% padding", 100*res.Padding)
+	if f.columns.Images {
+		what, padding = "pictures", "JPEG by "+res.JPEG
+	}
+	_, err = fmt.Fprintf(stdout, "%s items, %s in %s batches (%s), %d rounds on %s\n"+
 		"  start       %8.2f s\n  encode      %8.0f items/s\n  run alone   %8.0f items/s\n  end to end  %8.0f items/s  (%.2f of run alone)\n",
-		thousands(res.Items), thousands(res.Tokens), thousands(res.Batches), 100*res.Padding, f.rounds, res.Device,
+		thousands(res.Items), what, thousands(res.Batches), padding, f.rounds, res.Device,
 		res.Start, res.Encode, res.RunAlone, res.EndToEnd, res.Share)
 	return err
+}
+
+// encode makes everything that the graph is fed: rows, and tensors of them, a window at a time as a job does.
+func (f *benchFlags) encode(ctx context.Context, e *engine, items []label.Item) {
+	for window := range slices.Chunk(items, e.window) {
+		var rows []inference.Row
+		for _, enc := range e.task.Encode(ctx, window) {
+			rows = append(rows, enc.Rows...)
+		}
+		if f.columns.Images {
+			for batch := range slices.Chunk(rows, e.budget) {
+				e.task.Run(ctx, idle{e.session}, batch)
+			}
+		}
+	}
+}
+
+// idle is a session that answers nothing.
+type idle struct{ inference.Session }
+
+func (idle) Run(context.Context, map[string]inference.Tensor) (map[string]inference.Tensor, error) {
+	return nil, nil
 }
 
 // read holds all readable items in memory.
@@ -124,7 +163,7 @@ func (f *benchFlags) read(ctx context.Context, inputs []string) ([]label.Item, e
 	defer source.Close()
 	var items []label.Item
 	for {
-		next, err := source.Next(ctx, windowItems)
+		next, err := source.Next(ctx, windowTexts)
 		for _, item := range next {
 			if item.Err == nil {
 				items = append(items, item)
@@ -147,7 +186,7 @@ func (f *benchFlags) job(e *engine, s inference.Session, items []label.Item) pip
 	return pipeline.Job{
 		Source: &memory{items}, Sink: discard{}, Task: e.task, Session: s, Model: e.model.String(),
 		Decide:  func(label.Prediction) label.Route { return label.Accept },
-		Workers: e.workers, Budget: e.budget, Window: windowItems,
+		Workers: e.workers, Budget: e.budget, Window: e.window,
 	}
 }
 

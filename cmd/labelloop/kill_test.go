@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,6 +20,11 @@ const asProgram = "LABELLOOP_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		if os.Getenv(noSockets) != "" {
+			if err := forbidSockets(); err != nil {
+				log.Fatal(err)
+			}
+		}
 		main()
 	}
 	os.Exit(m.Run())

@@ -19,9 +19,6 @@ import (
 	"github.com/labelloop/labelloop/internal/pipeline"
 )
 
-// windowItems is how many items are batched by length together, and so how many results are written at a time.
-const windowItems = 1024
-
 // labelFlags are the flags of the verb label.
 type labelFlags struct {
 	modelFlags
@@ -37,10 +34,11 @@ func labelCommand() *cobra.Command {
 	f := &labelFlags{}
 	c := &cobra.Command{
 		Use:   "label --model MODEL INPUT...",
-		Short: "Label files of texts (CSV, TSV, JSONL, TXT, Parquet; - is standard input)",
+		Short: "Label texts (CSV, TSV, JSONL, TXT, Parquet; - is standard input) or pictures (files, folders, zip, tar)",
 		Example: `  labelloop label --model minilm-clinc150 queries.csv --output labels.jsonl
   labelloop label --model minilm --labels "refund,card lost,other" --column body mails.parquet --output labels.csv
-  cat texts.txt | labelloop label --model ./my-export -`,
+  cat texts.txt | labelloop label --model ./my-export -
+  labelloop label --model conse-lite0 --task image-zero-shot --labels cat,dog,boat photos/ --output labels.csv`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, inputs []string) error {
 			return f.run(c.Context(), inputs, c.OutOrStdout(), c.ErrOrStderr())
@@ -48,7 +46,9 @@ func labelCommand() *cobra.Command {
 	}
 	f.bind(c)
 	flags := c.Flags()
-	flags.StringVarP(&f.columns.Text, "column", "c", "", "column or field that holds the text (default: text, sentence, query, ...)")
+	flags.StringVarP(&f.columns.Text, "column", "c", "", "column or field that holds the text, or the picture's path (default: text, sentence, ...; image, path, ...)")
+	flags.StringVar(&f.columns.Root, "image-root", "", "folder that a table's paths of pictures are relative to (default: the table's own)")
+	flags.BoolVar(&f.explain, "explain", false, "add the classes that a picture's embedding was mixed from (ConSE models; JSONL)")
 	flags.StringVar(&f.columns.Pair, "pair-column", "", "column with the second text of a pair")
 	flags.StringVar(&f.columns.ID, "id-column", "", "column with the item's id (default: id, else FILE:LINE)")
 	flags.StringVar(&f.columns.Label, "label-column", "", "column with the known label, to count accuracy (default: label, category, ...)")
@@ -71,7 +71,8 @@ type summary struct {
 	Review   int      `json:"review"`
 	Known    int      `json:"known_labels,omitempty"`
 	Accuracy *float64 `json:"accuracy,omitempty"`
-	Tokens   int      `json:"tokens"`
+	Skipped  int      `json:"skipped,omitempty"` // files that are no pictures
+	Tokens   int      `json:"tokens,omitempty"`
 	Seconds  float64  `json:"seconds"`
 	Rate     float64  `json:"rate"` // items a second
 	Model    string   `json:"model"`
@@ -81,20 +82,24 @@ type summary struct {
 
 // run labels the inputs.
 func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io.Writer) error {
+	model, err := f.find()
+	if err != nil {
+		return err
+	}
+	f.columns.Images = model.Manifest.ReadsImages()
 	source, err := dataset.Open(inputs, f.format, f.columns)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	e, err := f.open(ctx, stderr)
+	e, err := f.open(ctx, model, stderr)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	_, embeds := e.task.(*inference.Embedding)
 	sink, err := dataset.Create(f.output, f.outputFormat, dataset.SinkOptions{
 		Resume: f.resume, Overwrite: f.overwrite, Job: f.job(e, source),
-		MultiLabel: f.multiLabel || e.model.Manifest.MultiLabel, Embedding: embeds,
+		MultiLabel: f.multiLabel || e.model.Manifest.MultiLabel, Embedding: embeds(e.task), Images: f.columns.Images,
 	})
 	if errors.Is(err, dataset.ErrComplete) {
 		fmt.Fprintf(stderr, "%s is complete; nothing to resume\n", f.output)
@@ -107,7 +112,7 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	bar := newMeter(stderr, source.Progress)
 	stats, err := pipeline.Job{
 		Source: source, Sink: counted, Task: e.task, Session: e.session, Decide: f.route, Model: e.model.String(),
-		Workers: e.workers, Budget: e.budget, Window: windowItems, Progress: bar.show,
+		Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show,
 	}.Run(ctx)
 	bar.close()
 	if err == nil {
@@ -119,7 +124,13 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	if err != nil {
 		return f.interrupted(ctx, err, stats)
 	}
-	return f.report(stdout, stderr, f.summarize(e, stats, counted))
+	return f.report(stdout, stderr, f.summarize(e, stats, counted, source.Skipped()))
+}
+
+// embeds says whether a task's answers are embeddings, not labels.
+func embeds(task inference.Task) bool {
+	_, ok := task.(inference.Embedder)
+	return ok
 }
 
 // route says whether a prediction stands as it is. An embedding is nobody's decision.
@@ -144,6 +155,7 @@ func (f *labelFlags) job(e *engine, source *dataset.Source) map[string]string {
 		"decision":  fmt.Sprint(f.multiLabel, f.threshold, f.topK, f.acceptAt, f.scale),
 		"length":    fmt.Sprint(f.long, f.maxLength, f.stride),
 		"batches":   strconv.Itoa(e.budget),
+		"pictures":  fmt.Sprint(f.maxPixels, f.orient, f.explain, f.columns.Root),
 	}
 }
 
@@ -159,12 +171,17 @@ func (f *labelFlags) interrupted(ctx context.Context, err error, stats pipeline.
 	return fmt.Errorf("%w (%s)", err, kept)
 }
 
-func (f *labelFlags) summarize(e *engine, stats pipeline.Stats, counted *tally) summary {
+func (f *labelFlags) summarize(e *engine, stats pipeline.Stats, counted *tally, skipped int) summary {
 	s := summary{
 		Items: stats.Items, Resumed: stats.Resumed, Errors: stats.Errors, Review: stats.Review,
 		Accepted: stats.Items - stats.Errors - stats.Review,
-		Tokens:   stats.Tokens, Seconds: stats.Elapsed.Seconds(), Rate: float64(stats.Items) / stats.Elapsed.Seconds(),
+		Seconds: stats.Elapsed.Seconds(), Rate: float64(stats.Items) / stats.Elapsed.Seconds(),
 		Model: e.model.String(), Device: e.session.Device, Output: f.output, Known: counted.known,
+	}
+	if e.model.Manifest.ReadsImages() {
+		s.Skipped = skipped
+	} else {
+		s.Tokens = stats.Tokens
 	}
 	if counted.known > 0 {
 		accuracy := float64(counted.right) / float64(counted.known)
@@ -208,6 +225,9 @@ func (s summary) text() string {
 	share("review", s.Review)
 	if s.Errors > 0 {
 		share("errors", s.Errors)
+	}
+	if s.Skipped > 0 {
+		fmt.Fprintf(&b, "  skipped   %s other files, by their names no pictures\n", thousands(s.Skipped))
 	}
 	if s.Accuracy != nil {
 		fmt.Fprintf(&b, "  accuracy  %.2f %% of %s known labels\n", 100**s.Accuracy, thousands(s.Known))

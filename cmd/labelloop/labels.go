@@ -58,6 +58,14 @@ func (f *modelFlags) classes() ([]inference.Class, error) {
 	return classes, nil
 }
 
+func names(classes []inference.Class) []string {
+	list := make([]string, len(classes))
+	for i, c := range classes {
+		list[i] = c.Name
+	}
+	return list
+}
+
 // nearest suggests the name that is nearest to what was typed, in a form that ends a sentence.
 func nearest(typed string, names []string) string {
 	best, distance := "", len(typed)/2+1

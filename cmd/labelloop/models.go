@@ -7,18 +7,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/labelloop/labelloop/inference/pixel"
+	"github.com/labelloop/labelloop/inference/pixel/libjpeg"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
 func modelsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "models",
-		Short: "List, show, import and verify models",
+		Short: "List, show, import, pull and verify models",
 		RunE: func(c *cobra.Command, args []string) error {
-			return label.Errorf(label.ErrUsage, "models: want list, show, import or verify")
+			return label.Errorf(label.ErrUsage, "models: want list, show, import, pull or verify")
 		},
 	}
-	c.AddCommand(modelsListCommand(), modelsShowCommand(), modelsImportCommand(), modelsVerifyCommand())
+	c.AddCommand(modelsListCommand(), modelsShowCommand(), modelsImportCommand(), modelsPullCommand(), modelsVerifyCommand())
 	return c
 }
 
@@ -49,6 +51,10 @@ func modelsShowCommand() *cobra.Command {
 			m, err := registry().Find(args[0])
 			if err != nil {
 				return err
+			}
+			if m.Manifest.ReadsImages() {
+				libjpeg.Load(below("lib")...)
+				fmt.Fprintf(c.ErrOrStderr(), "JPEG is decoded by %s\n", pixel.JPEGDecoder())
 			}
 			out := json.NewEncoder(c.OutOrStdout())
 			out.SetIndent("", "  ")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/labelloop/labelloop/inference"
 	"github.com/labelloop/labelloop/inference/ort"
+	"github.com/labelloop/labelloop/inference/pixel"
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/models"
 	"github.com/labelloop/labelloop/tokenize"
@@ -21,11 +23,17 @@ import (
 
 // Tasks by the names of --task.
 const (
-	taskAuto     = "auto"
-	taskClassify = "text-classification"
-	taskZeroShot = "zero-shot-classification"
-	taskEmbed    = "feature-extraction"
+	taskAuto          = "auto"
+	taskClassify      = models.TextClassification
+	taskZeroShot      = models.ZeroShotClassification
+	taskEmbed         = models.FeatureExtraction
+	taskImageClassify = models.ImageClassification
+	taskImageZeroShot = "image-zero-shot"
+	taskImageEmbed    = models.ImageFeatureExtraction
 )
+
+// alsoCalled holds other names that people know tasks by.
+var alsoCalled = map[string]string{models.ZeroShotImage: taskImageZeroShot}
 
 // modelFlags are the flags that every verb which runs a model has.
 type modelFlags struct {
@@ -40,17 +48,21 @@ type modelFlags struct {
 	maxLength, stride              int
 	scale                          float64
 	threads, budget                int
+	maxPixels                      int
+	orient                         bool
+	explain                        bool
 }
 
 func (f *modelFlags) bind(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "model: a name from 'labelloop models list', NAME@VERSION, or a directory")
-	flags.StringVar(&f.task, "task", taskAuto, "auto, "+taskClassify+", "+taskZeroShot+" or "+taskEmbed)
+	flags.StringVar(&f.task, "task", taskAuto, strings.Join([]string{taskAuto, taskClassify, taskZeroShot, taskEmbed,
+		taskImageClassify, taskImageZeroShot, taskImageEmbed}, ", "))
 	flags.StringVar(&f.device, "device", "cpu", "execution provider: "+strings.Join(ort.Devices(), ", "))
 	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16, bf16 or int8: which of the model's graphs to run")
 	flags.StringSliceVarP(&f.labels, "labels", "l", nil, "labels to choose among, for zero-shot or as a part of the model's label set")
 	flags.StringVar(&f.labelsFile, "labels-file", "", "file with a label a line: NAME, or NAME<tab>DESCRIPTION<tab>...")
-	flags.StringArrayVar(&f.templates, "template", nil, "text that a label is put into at {}; several are averaged (embedding models)")
+	flags.StringArrayVar(&f.templates, "template", nil, "text that a label is put into at {}; several are averaged; openai and openai-short are CLIP's sets for pictures")
 	flags.BoolVar(&f.multiLabel, "multi-label", false, "zero-shot: judge each label by itself")
 	flags.Float64Var(&f.threshold, "threshold", 0.5, "multi-label: probability from which a label applies")
 	flags.IntVarP(&f.topK, "top-k", "k", 5, "scores to keep per item; 0 keeps all")
@@ -59,14 +71,24 @@ func (f *modelFlags) bind(c *cobra.Command) {
 	flags.IntVar(&f.stride, "stride", 64, "tokens that neighbouring windows share")
 	flags.Float64Var(&f.scale, "scale", 0, "zero-shot by embedding: what cosines are multiplied by before the softmax (default: the model's, or 20)")
 	flags.IntVar(&f.threads, "threads", runtime.NumCPU(), "processor cores to use")
-	flags.IntVar(&f.budget, "batch-tokens", 0, "tokens of a batch, padding included (default: what suits the device)")
+	flags.IntVar(&f.budget, "batch", 0, "size of a batch: tokens, padding included, or pictures (default: what suits the device)")
+	flags.IntVar(&f.maxPixels, "max-pixels", pixel.DefaultMaxPixels, "pictures of more pixels become error records")
+	flags.BoolVar(&f.orient, "exif-orientation", false, "turn pictures as their EXIF orientation says")
 }
 
-// Tokens of a batch where --batch-tokens does not say. A processor core is fastest while a batch's activations stay in
-// its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
+// Sizes of a batch where --batch does not say, in tokens and in pictures. A processor core is fastest while a batch's
+// activations stay in its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
 const (
-	budgetCPU         = 512
-	budgetAccelerator = 16384
+	tokensCPU           = 512
+	tokensAccelerator   = 16384
+	picturesCPU         = 4
+	picturesAccelerator = 64
+)
+
+// Items that are batched together, and whose results are written at a time. Pictures wait for theirs decoded.
+const (
+	windowTexts    = 1024
+	windowPictures = 64
 )
 
 // engine is a model that is ready to label.
@@ -76,53 +98,81 @@ type engine struct {
 	tokenizer *tokenize.Tokenizer
 	task      inference.Task
 	workers   int // runs side by side
-	budget    int // padded tokens of a batch
+	budget    int // size of a batch: padded tokens, or pictures
+	window    int // items that are batched together
 }
 
+// Close frees what was loaded.
 func (e *engine) Close() error {
-	return errors.Join(e.session.Close(), e.tokenizer.Close())
+	var errs []error
+	if e.session != nil {
+		errs = append(errs, e.session.Close())
+	}
+	if e.tokenizer != nil {
+		errs = append(errs, e.tokenizer.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// find looks the model up, without loading it.
+func (f *modelFlags) find() (*models.Model, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return registry().Find(f.model)
 }
 
 // open loads the model and makes the task that the flags ask for. This and the verbs are the only places where the
 // rooms meet. What was chosen is told on log.
-func (f *modelFlags) open(ctx context.Context, log io.Writer) (*engine, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	model, err := registry().Find(f.model)
-	if err != nil {
-		return nil, err
-	}
-	graph, _, err := model.Graph(f.precision)
-	if err != nil {
-		return nil, err
-	}
+func (f *modelFlags) open(ctx context.Context, model *models.Model, log io.Writer) (e *engine, err error) {
 	if err := ort.Load(below("lib")...); err != nil {
 		return nil, err
 	}
-	tokenizer, err := tokenize.Load(model.Tokenizer())
-	if err != nil {
-		return nil, err
+	e = &engine{model: model, window: windowTexts}
+	defer func() {
+		if err != nil {
+			e.Close()
+		}
+	}()
+	if path := model.Tokenizer(); model.Manifest.ReadsText() {
+		if e.tokenizer, err = tokenize.Load(path); err != nil {
+			return nil, err
+		}
 	}
-	e := &engine{model: model, tokenizer: tokenizer}
-	if e.session, err = ort.Open(graph, ort.Options{Device: f.device, Threads: 1}); err != nil {
-		tokenizer.Close()
+	part := ""
+	if model.Split() {
+		part = models.Vision
+	}
+	if e.session, err = f.openGraph(model, part); err != nil {
 		return nil, err
 	}
 	if f.device == ort.Auto {
 		fmt.Fprintf(log, "device: %s (%s)\n", e.session.Device, e.session.Why)
 	}
-	if e.workers, e.budget = f.threads, budgetCPU; e.session.Device != "cpu" {
-		e.workers, e.budget = 2, budgetAccelerator // one batch is copied while another is run
+	cpu, accelerator := tokensCPU, tokensAccelerator
+	if model.Manifest.ReadsImages() {
+		cpu, accelerator, e.window = picturesCPU, picturesAccelerator, windowPictures
+	}
+	if e.workers, e.budget = f.threads, cpu; e.session.Device != "cpu" {
+		e.workers, e.budget = 2, accelerator // one batch is copied while another is run
 	}
 	if f.budget > 0 {
 		e.budget = f.budget
 	}
-	if e.task, err = f.newTask(ctx, e); err != nil {
-		e.Close()
+	if model.Manifest.ReadsImages() {
+		e.task, err = f.imageTask(ctx, e)
+	} else {
+		e.task, err = f.textTask(ctx, e)
+	}
+	return e, err
+}
+
+func (f *modelFlags) openGraph(model *models.Model, part string) (*ort.Session, error) {
+	graph, _, err := model.Graph(part, f.precision)
+	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	return ort.Open(graph, ort.Options{Device: f.device, Threads: 1})
 }
 
 // check refuses flags that can't be right whatever the model is.
@@ -139,22 +189,27 @@ func (f *modelFlags) check() error {
 	case f.threads < 1:
 		return label.Errorf(label.ErrUsage, "--threads %d: want 1 or more", f.threads)
 	case f.budget < 0:
-		return label.Errorf(label.ErrUsage, "--batch-tokens %d: want 1 or more", f.budget)
+		return label.Errorf(label.ErrUsage, "--batch %d: want 1 or more", f.budget)
+	case f.maxPixels < 1:
+		return label.Errorf(label.ErrUsage, "--max-pixels %d: want 1 or more", f.maxPixels)
 	case f.maxLength < 0 || f.stride < 0:
 		return label.Errorf(label.ErrUsage, "--max-length and --stride: want 0 or more")
 	case f.labels != nil && f.labelsFile != "":
 		return label.Errorf(label.ErrUsage, "--labels and --labels-file: give one of them")
 	}
+	if name := alsoCalled[f.task]; name != "" {
+		f.task = name
+	}
 	for _, t := range f.templates {
-		if !strings.Contains(t, "{}") {
+		if inference.TemplateSets[t] == nil && !strings.Contains(t, "{}") {
 			return label.Errorf(label.ErrUsage, "--template %q: has no {} for the label to stand in", t)
 		}
 	}
 	return nil
 }
 
-// newTask makes the task from what the model is and what was asked for.
-func (f *modelFlags) newTask(ctx context.Context, e *engine) (inference.Task, error) {
+// textTask makes the task from what the model is and what was asked for.
+func (f *modelFlags) textTask(ctx context.Context, e *engine) (inference.Task, error) {
 	m := &e.model.Manifest
 	text, err := f.textEncoder(e)
 	if err != nil {
@@ -178,7 +233,7 @@ func (f *modelFlags) newTask(ctx context.Context, e *engine) (inference.Task, er
 	}
 	switch {
 	case task == taskClassify && len(m.Labels) > 0:
-		return f.classification(m, text, classes, decision)
+		return f.classification(m, &text, classes, decision)
 	case task == taskZeroShot && classes == nil:
 		return nil, label.Errorf(label.ErrUsage, "model %s labels with words that you choose: give them by --labels a,b or --labels-file F", e.model)
 	case task == taskZeroShot && m.Entailment >= 0:
@@ -216,16 +271,16 @@ func (f *modelFlags) textEncoder(e *engine) (inference.TextEncoder, error) {
 }
 
 // classification makes the task of a classifier, over its label set or the part of it that was asked for.
-func (f *modelFlags) classification(m *models.Manifest, text inference.TextEncoder, classes []inference.Class, d inference.Decision) (inference.Task, error) {
-	task := &inference.TextClassification{Text: text, Labels: m.Labels, Decision: d, Temperature: 1}
+func (f *modelFlags) classification(m *models.Manifest, input inference.Encoder, classes []inference.Class, d inference.Decision) (inference.Task, error) {
+	task := &inference.Classification{Input: input, Labels: m.Labels, Decision: d, Temperature: 1}
 	if m.Calibration != nil {
 		task.Temperature, task.Calibrated = m.Calibration.Temperature, true
 	}
 	for _, c := range classes {
 		at := slices.Index(m.Labels, c.Name)
 		if at < 0 {
-			return nil, label.Errorf(label.ErrUsage, "label %q is not in the label set of model %s@%s%s; for labels of your own use an embedding or NLI model such as minilm",
-				c.Name, m.Name, m.Version, nearest(c.Name, m.Labels))
+			return nil, label.Errorf(label.ErrUsage, "label %q is not in the label set of model %s@%s%s; for labels of your own use %s",
+				c.Name, m.Name, m.Version, nearest(c.Name, m.Labels), anyLabels(m))
 		}
 		task.Only = append(task.Only, at)
 	}
@@ -234,10 +289,10 @@ func (f *modelFlags) classification(m *models.Manifest, text inference.TextEncod
 
 func (f *modelFlags) nli(m *models.Manifest, text inference.TextEncoder, classes []inference.Class, d inference.Decision) (inference.Task, error) {
 	template := "This example is {}." // transformers' own
-	if len(f.templates) > 1 {
+	if prompts := f.prompts(m); len(prompts) > 1 {
 		return nil, label.Errorf(label.ErrUsage, "--template: an NLI model takes one")
-	} else if len(f.templates) == 1 {
-		template = f.templates[0]
+	} else if f.templates != nil {
+		template = prompts[0]
 	}
 	task := &inference.NLI{Text: text, Classes: len(m.Labels), Entailment: m.Entailment, Contradiction: m.Contradiction, Decision: d}
 	for _, c := range classes {
@@ -249,20 +304,48 @@ func (f *modelFlags) nli(m *models.Manifest, text inference.TextEncoder, classes
 
 func (f *modelFlags) similarity(ctx context.Context, e *engine, text inference.TextEncoder, classes []inference.Class, d inference.Decision) (inference.Task, error) {
 	m := &e.model.Manifest
-	templates, scale := f.templates, f.scale
-	if templates == nil {
-		templates = m.Templates
-	}
-	if templates == nil {
-		templates = []string{"{}"}
-	}
+	scale := f.scale
 	if scale == 0 {
 		scale = m.LogitScale
 	}
 	if scale == 0 {
 		scale = 20 // sentence-transformers' scale for cosine similarity
 	}
-	return inference.NewSimilarity(ctx, e.session, *embedding(m, text), classes, templates, scale, d, e.budget)
+	query := embedding(m, text)
+	query.Normalize = true
+	centers, err := f.centers(ctx, e, e.session, query, classes)
+	if err != nil {
+		return nil, err
+	}
+	return &inference.Similarity{Query: query, Labels: names(classes), Centers: centers, Scale: scale, Decision: d}, nil
+}
+
+// centers embeds the labels, out of the cache where they were embedded before.
+func (f *modelFlags) centers(ctx context.Context, e *engine, s *ort.Session, text *inference.Embedding, classes []inference.Class) ([][]float32, error) {
+	var cache inference.Cache
+	if dir, err := os.UserCacheDir(); err == nil {
+		cache = models.OpenTextCache(filepath.Join(dir, "labelloop", "texts"), e.model, f.precision)
+	}
+	return inference.Centers(ctx, s, text, classes, f.prompts(&e.model.Manifest), tokensCPU, cache)
+}
+
+// prompts gives the templates: those asked for, else the model's own, else the labels as they are.
+func (f *modelFlags) prompts(m *models.Manifest) []string {
+	var prompts []string
+	for _, t := range f.templates {
+		if set := inference.TemplateSets[t]; set != nil {
+			prompts = append(prompts, set...)
+		} else {
+			prompts = append(prompts, t)
+		}
+	}
+	switch {
+	case prompts != nil:
+		return prompts
+	case m.Templates != nil:
+		return m.Templates
+	}
+	return []string{"{}"}
 }
 
 func embedding(m *models.Manifest, text inference.TextEncoder) *inference.Embedding {

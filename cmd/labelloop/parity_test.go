@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/labelloop/labelloop/inference"
+	"github.com/labelloop/labelloop/inference/pixel"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
@@ -79,7 +80,12 @@ func openEngine(t *testing.T, f modelFlags) *engine {
 	if f.long == "" {
 		f.long = string(inference.LongTruncate)
 	}
-	e, err := f.open(t.Context(), io.Discard)
+	f.maxPixels = pixel.DefaultMaxPixels
+	model, err := f.find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := f.open(t.Context(), model, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +178,7 @@ func TestLongTextsEqualTransformersWindows(t *testing.T) {
 	}
 	for _, long := range []inference.Long{inference.LongWindowMean, inference.LongWindowMax} {
 		e := openEngine(t, modelFlags{model: dir, long: string(long), maxLength: g.MaxLength, stride: g.Stride})
-		task := e.task.(*inference.TextClassification)
+		task := e.task.(*inference.Classification)
 		for _, w := range g.Windows {
 			want := w.Mean
 			if long == inference.LongWindowMax {

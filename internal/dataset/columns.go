@@ -18,11 +18,18 @@ type Columns struct {
 
 	// MultiLabel says that a text cell of the label column may hold several labels, joined by '#' as doccano does.
 	MultiLabel bool
+
+	// Images says that items are pictures. An input is then a picture, a folder, an archive (zip, tar), a pattern, or a
+	// table whose text column, usually called image, path, file or filename, holds paths relative to Root; an empty Root
+	// is the table's own folder.
+	Images bool
+	Root   string
 }
 
 var (
 	usualID    = []string{"id"}
 	usualText  = []string{"text", "sentence", "query", "content"}
+	usualImage = []string{"image", "path", "image_path", "file", "filename", "file_name"}
 	usualLabel = []string{"gold", "label_text", "label", "category", "intent"}
 )
 
@@ -35,12 +42,24 @@ func (c Columns) resolve(have []string) (Columns, error) {
 		}
 	}
 	c.ID = usual(c.ID, usualID, have)
-	c.Text = usual(c.Text, usualText, have)
+	names, what := usualText, "text"
+	if c.Images {
+		names, what = usualImage, "pictures' paths"
+	}
+	c.Text = usual(c.Text, names, have)
 	c.Label = usual(c.Label, usualLabel, have)
 	if c.Text == "" {
-		return c, label.Errorf(label.ErrUsage, "no column is called %s; name the one that holds the text, out of %s", strings.Join(usualText, ", "), quoteAll(have))
+		return c, label.Errorf(label.ErrUsage, "no column is called %s; name the one that holds the %s, out of %s", strings.Join(names, ", "), what, quoteAll(have))
 	}
 	return c, nil
+}
+
+// usualContent is what the column of the items themselves is called where nothing else is known.
+func (c Columns) usualContent() string {
+	if c.Images {
+		return usualImage[0]
+	}
+	return usualText[0]
 }
 
 func usual(name string, names, have []string) string {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -242,6 +243,9 @@ func writeCSV(separator byte) func(SinkOptions) encoder {
 		if o.Embedding {
 			header = []string{"id", "text", "embedding", "model", "error", "meta", "gold"}
 		}
+		if o.Images {
+			header[1] = "image"
+		}
 		w := newRowWriter(separator)
 		return encoder{header: bytes.Clone(w.row(header)), quoted: true, append: func(to []byte, r label.Result) ([]byte, error) {
 			cells, err := cellsOf(r, o.Embedding)
@@ -254,7 +258,7 @@ func writeCSV(separator byte) func(SinkOptions) encoder {
 }
 
 func cellsOf(r label.Result, embedding bool) ([]string, error) {
-	cells := []string{r.Item.ID, r.Item.Text}
+	cells := []string{r.Item.ID, cmp.Or(r.Item.Image, r.Item.Text)}
 	failed := failure(r)
 	switch p := r.Prediction; {
 	case failed != "" && embedding:

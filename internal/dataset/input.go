@@ -31,6 +31,10 @@ type input struct {
 	window *window
 	raw    *counter // nil unless the input is compressed
 	rows   *float64 // share of rows read, for formats that aren't read front to back
+
+	begin   func() (reader, error) // opens it again and starts reading
+	files   []string // pictures that were named one by one; nil for other inputs
+	skipped int      // files of a folder or archive that are no pictures
 }
 
 // counter counts the bytes that are read through it.
@@ -43,6 +47,14 @@ func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.src.Read(p)
 	c.n += int64(n)
 	return n, err
+}
+
+// root is the folder that a table's paths are relative to.
+func (in *input) root(c Columns) string {
+	if c.Root != "" || in.path == "-" {
+		return filepath.Join(".", c.Root)
+	}
+	return filepath.Dir(in.path)
 }
 
 // stat looks at the path without opening it.

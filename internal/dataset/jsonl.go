@@ -49,7 +49,7 @@ func readJSONL(in *input, c Columns) (reader, error) {
 	for _, f := range []struct {
 		column *string
 		usual  string
-	}{{&r.columns.ID, "id"}, {&r.columns.Text, "text"}, {&r.columns.Label, "label"}} {
+	}{{&r.columns.ID, "id"}, {&r.columns.Text, c.usualContent()}, {&r.columns.Label, "label"}} {
 		if *f.column == "" {
 			*f.column = f.usual
 		}
@@ -200,6 +200,9 @@ func writeJSONL(o SinkOptions) encoder {
 	return encoder{append: func(to []byte, r label.Result) ([]byte, error) {
 		w := objectWriter{to: append(to, '{')}
 		w.field("id", r.Item.ID)
+		if r.Item.Image != "" {
+			w.field("image", r.Item.Image)
+		}
 		if r.Item.Text != "" {
 			w.field("text", r.Item.Text)
 		}
@@ -213,6 +216,9 @@ func writeJSONL(o SinkOptions) encoder {
 			w.field("label", oneOrMany(p.Labels, o.MultiLabel))
 			w.raw("confidence", appendProb(nil, p.Confidence))
 			w.raw("scores", appendScores(nil, p.Scores))
+			if p.Explanation != nil {
+				w.raw("explanation", appendScores(nil, p.Explanation))
+			}
 			w.field("route", r.Route)
 			w.field("model", r.Model)
 			if !p.Calibrated {

@@ -252,6 +252,7 @@ func number(f float64, bits int) any {
 type labelRow struct {
 	ID         string   `parquet:"id"`
 	Text       *string  `parquet:"text,optional"`
+	Image      *string  `parquet:"image,optional"`
 	Label      *string  `parquet:"label,optional"`
 	Confidence *float64 `parquet:"confidence,optional"`
 	Route      *string  `parquet:"route,optional"`
@@ -266,6 +267,7 @@ type labelRow struct {
 type embeddingRow struct {
 	ID        string    `parquet:"id"`
 	Text      *string   `parquet:"text,optional"`
+	Image     *string   `parquet:"image,optional"`
 	Embedding []float32 `parquet:"embedding,list"`
 	Model     *string   `parquet:"model,optional"`
 	Error     *string   `parquet:"error,optional"`
@@ -277,6 +279,7 @@ type embeddingRow struct {
 type jsonRecord struct {
 	ID         string
 	Text       *string
+	Image      *string
 	Label      json.RawMessage
 	Confidence *float64
 	Scores     json.RawMessage
@@ -292,12 +295,12 @@ type jsonRecord struct {
 func packParquet(records io.Reader, to io.Writer, o SinkOptions) error {
 	if o.Embedding {
 		return pack(records, to, func(r *jsonRecord) embeddingRow {
-			return embeddingRow{ID: r.ID, Text: r.Text, Embedding: r.Embedding, Model: r.Model, Error: r.Error,
+			return embeddingRow{ID: r.ID, Text: r.Text, Image: r.Image, Embedding: r.Embedding, Model: r.Model, Error: r.Error,
 				Meta: jsonText(r.Meta), Gold: joined(r.Gold)}
 		})
 	}
 	return pack(records, to, func(r *jsonRecord) labelRow {
-		row := labelRow{ID: r.ID, Text: r.Text, Label: joined(r.Label), Confidence: r.Confidence, Route: r.Route, Model: r.Model,
+		row := labelRow{ID: r.ID, Text: r.Text, Image: r.Image, Label: joined(r.Label), Confidence: r.Confidence, Route: r.Route, Model: r.Model,
 			Calibrated: r.Calibrated, Scores: jsonText(r.Scores), Error: r.Error, Meta: jsonText(r.Meta), Gold: joined(r.Gold)}
 		if row.Calibrated == nil && r.Error == nil {
 			row.Calibrated = new(true)

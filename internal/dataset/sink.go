@@ -24,6 +24,7 @@ type SinkOptions struct {
 
 	MultiLabel bool // labels are lists
 	Embedding  bool // records hold an embedding in place of labels
+	Images     bool // items are pictures
 }
 
 // Sink writes results to a file or to standard output, in the order in which they come.

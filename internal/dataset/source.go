@@ -44,12 +44,23 @@ func Open(inputs []string, format string, c Columns) (*Source, error) {
 	}
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%+v\n", c)
-	for _, path := range inputs {
-		in := &input{path: path, name: filepath.Base(path)}
+	list, err := expand(inputs)
+	if !c.Images {
+		list, err = plain(inputs), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range list {
 		if count[in.name] > 1 {
-			in.name = path
+			in.name = in.path
 		}
-		r, err := in.probe(format, c, digest)
+		prefix := "" // of ids: one folder's pictures are called by their paths in it
+		if len(list) > 1 {
+			prefix = in.name + "/"
+		}
+		in.begin = func() (reader, error) { return in.start(c) }
+		r, err := in.probe(format, prefix, c, digest)
 		if err != nil {
 			in.close()
 			s.Close()
@@ -72,8 +83,35 @@ func Open(inputs []string, format string, c Columns) (*Source, error) {
 	return s, nil
 }
 
+// plain makes inputs of tables.
+func plain(named []string) []*input {
+	list := make([]*input, len(named))
+	for i, name := range named {
+		list[i] = &input{path: name, name: filepath.Base(name)}
+	}
+	return list
+}
+
+// start opens an input whose format is settled.
+func (in *input) start(c Columns) (reader, error) {
+	if err := in.open(); err != nil {
+		return nil, err
+	}
+	return in.format.read(in, c)
+}
+
 // probe opens an input, settles its format, checks what can be checked before reading, and adds to the fingerprint.
-func (in *input) probe(format string, c Columns, digest io.Writer) (reader, error) {
+func (in *input) probe(format, prefix string, c Columns, digest io.Writer) (reader, error) {
+	if c.Images {
+		r, err := in.openPictures(prefix, digest)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			in.begin = func() (reader, error) { return in.openPictures(prefix, io.Discard) }
+			return r, nil
+		}
+	}
 	if err := in.stat(); err != nil {
 		return nil, err
 	}
@@ -153,10 +191,7 @@ func (s *Source) one() (label.Item, error) {
 		in := s.inputs[s.at]
 		if s.current == nil {
 			if s.current = s.readers[s.at]; s.current == nil {
-				if err := in.open(); err != nil {
-					return label.Item{}, err
-				}
-				r, err := in.format.read(in, s.columns)
+				r, err := in.begin()
 				if err != nil {
 					return label.Item{}, err
 				}
@@ -164,6 +199,9 @@ func (s *Source) one() (label.Item, error) {
 			}
 		}
 		it, err := s.current.next()
+		if err == nil && s.columns.Images && in.format != nil {
+			it = listed(it, in.root(s.columns))
+		}
 		if err != io.EOF {
 			return it, err
 		}
@@ -179,6 +217,15 @@ func (s *Source) one() (label.Item, error) {
 
 // Progress gives the bytes read of the bytes in all inputs; total is 0 where it isn't known.
 func (s *Source) Progress() (done, total int64) { return s.done.Load(), s.total }
+
+// Skipped is how many files of folders and archives are no pictures by their names. It is whole when Next has given io.EOF.
+func (s *Source) Skipped() int {
+	n := 0
+	for _, in := range s.inputs {
+		n += in.skipped
+	}
+	return n
+}
 
 // Fingerprint tells these inputs, read in this way, from others: a digest of their base names, formats, sizes and
 // first 64 KiB (of a stream the first line), and of the columns asked for.

@@ -83,6 +83,9 @@ type Prediction struct {
 	Calibrated bool      // Confidence and Scores were calibrated on held-out items
 	Scores     Scores    // the top-k scores
 	Embedding  []float32 // set by the embedding task alone
+
+	// Explanation holds the classes that a picture's embedding was mixed from, where that was asked for (ConSE).
+	Explanation Scores
 }
 
 // Result is the outcome for one item: a prediction, or the error that stands in its place.

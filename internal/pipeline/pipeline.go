@@ -43,7 +43,7 @@ type Job struct {
 	Progress func(Stats)
 }
 
-// windowBytes closes a window of long texts early, so that memory stays bounded.
+// windowBytes closes a window of long texts, or of pictures out of an archive, early, so that memory stays bounded.
 const windowBytes = 4 << 20
 
 // windowsInFlight is how many windows are held at once: one is read and encoded while another is run, so that
@@ -175,14 +175,14 @@ func (r *run) read(ctx context.Context, windows chan<- *window, batches chan<- *
 	}
 }
 
-// nextWindow reads up to Window items, fewer when their texts are long; none at the end of the source.
+// nextWindow reads up to Window items, fewer when they are large; none at the end of the source.
 func (r *run) nextWindow(ctx context.Context) ([]label.Item, error) {
 	const step = 64
 	var items []label.Item
 	for bytes := 0; len(items) < r.Window && bytes < windowBytes; {
 		next, err := r.Source.Next(ctx, min(step, r.Window-len(items)))
 		for _, item := range next {
-			bytes += len(item.Text) + len(item.Pair)
+			bytes += len(item.Text) + len(item.Pair) + item.Held
 		}
 		items = append(items, next...)
 		if errors.Is(err, io.EOF) {

@@ -24,8 +24,8 @@ import texts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MAX_TOKENS = 256
 MIXED = (8, 400)  # tokens
+MAX_TOKENS = MIXED[1]
 ONE_LENGTH = (32, 128)  # tokens
 SEED = 3
 TUNING_ITEMS = 256
@@ -36,7 +36,7 @@ BEGIN, END = "<!-- written by make bench -->\n", "<!-- end -->\n"
 
 
 def prepare_model(source, folder):
-    """Lay a copy of a model directory whose tokenizer.json cuts after MAX_TOKENS and does not pad.
+    """Lay a copy of a model directory that takes MAX_TOKENS, so that no text is cut, and does not pad.
 
     hugot and the tokenizers library do what tokenizer.json says, and many exports say 128. Weights are linked.
     """
@@ -53,8 +53,11 @@ def prepare_model(source, folder):
         "stride": 0,
     }
     tokenizer["padding"] = None
-    (folder / "tokenizer.json").unlink()
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), "utf-8")
+    config = json.loads((source / "tokenizer_config.json").read_text("utf-8"))
+    config["model_max_length"] = MAX_TOKENS
+    for name, value in (("tokenizer.json", tokenizer), ("tokenizer_config.json", config)):
+        (folder / name).unlink()
+        (folder / name).write_text(json.dumps(value, ensure_ascii=False), "utf-8")
 
 
 def make_sets(model, items, folder):
@@ -69,7 +72,7 @@ def make_sets(model, items, folder):
     for i, (name, wanted) in enumerate(lengths.items()):
         path = folder / f"texts-{i}.jsonl"
         texts.write(path, texts.make(tokenizer, sentences, wanted, SEED))
-        sets[name] = path, len(wanted), sum(min(n, MAX_TOKENS) for n in wanted)
+        sets[name] = path, len(wanted), sum(wanted)
     return sets
 
 

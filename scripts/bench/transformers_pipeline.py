@@ -67,7 +67,7 @@ def load(model, threads):
     return label
 
 
-MAX_TOKENS = 256
+MAX_TOKENS = 400
 
 if __name__ == "__main__":
     contender.main(load)
