@@ -23,7 +23,7 @@ const (
 type Embedding struct {
 	Text      TextEncoder
 	Pooling   Pooling // "" where the graph pools
-	Normalize bool // scale to Euclidean length 1
+	Normalize bool    // scale to Euclidean length 1
 }
 
 // Encode gives one row per text, or one per window.

@@ -15,7 +15,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, precision, err := m.Graph("auto")
+	_, precision, err := m.Graph("", "auto")
 	if err != nil {
 		log.Fatal(err)
 	}

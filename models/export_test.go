@@ -42,7 +42,7 @@ func TestRealExports(t *testing.T) {
 				got.Normalize != c.normalize || !slices.Equal(got.Outputs, []string{c.output}) {
 				t.Errorf("manifest is %+v, want %+v", got, c)
 			}
-			if _, precision, err := m.Graph("auto"); err != nil || precision != "fp32" {
+			if _, precision, err := m.Graph("", "auto"); err != nil || precision != "fp32" {
 				t.Errorf("graph: %s, %v", precision, err)
 			}
 			in, err := Registry{Dirs: []string{t.TempDir()}}.Import(t.Context(), dir, "")

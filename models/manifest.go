@@ -56,10 +56,10 @@ type Manifest struct {
 	Entailment    int `json:"entailment"`
 	Contradiction int `json:"contradiction"`
 
-	MaxLength int      `json:"max_length"` // longest input in tokens, special tokens included
+	MaxLength int      `json:"max_length"`           // longest input in tokens, special tokens included
 	PadToMax  bool     `json:"pad_to_max,omitempty"` // texts are padded to MaxLength, as the model was trained (SigLIP)
-	VocabSize int      `json:"vocab_size"` // rows of the token embedding; 0 where config.json doesn't say
-	Outputs   []string `json:"outputs"`    // output tensors of the graph
+	VocabSize int      `json:"vocab_size"`           // rows of the token embedding; 0 where config.json doesn't say
+	Outputs   []string `json:"outputs"`              // output tensors of the graph
 
 	// Pooling is "mean", "cls", "max", "mean_sqrt_len" or "lasttoken"; "" where the graph pools, or the task needs none.
 	Pooling   string `json:"pooling,omitempty"`
@@ -171,7 +171,9 @@ func (m *Manifest) checkMeaning() error {
 }
 
 // ReadsText says whether the model has a text side, and so a tokenizer.
-func (m *Manifest) ReadsText() bool { return m.Task != ImageClassification && m.Task != ImageFeatureExtraction }
+func (m *Manifest) ReadsText() bool {
+	return m.Task != ImageClassification && m.Task != ImageFeatureExtraction
+}
 
 // ReadsImages says whether the model has an image side, and so a preprocessor_config.json.
 func (m *Manifest) ReadsImages() bool { return !m.ReadsText() || m.Task == ZeroShotImage }

@@ -286,7 +286,7 @@ func TestGraph(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path, found, err := m.Graph(c.ask)
+		path, found, err := m.Graph("", c.ask)
 		if c.err != "" {
 			if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%v, %s: error is %v, want %q", c.graphs, c.ask, err, c.err)

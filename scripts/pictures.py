@@ -47,7 +47,7 @@ def chunk(kind, data):
 def pack_rows(array, depth, rng):
     """The rows of one pass (height x width x channels, integers), filtered and packed to depth bits."""
     height = array.shape[0]
-    if array.shape[1] == 0:
+    if 0 in array.shape:
         return b""
     if depth == 16:
         rows = array.astype(">u2").reshape(height, -1).view(np.uint8)

@@ -59,8 +59,9 @@ def reference(path, convert):
     with Image.open(path) as image:
         array = np.asarray(image.convert("RGB"))
     options = dict(images=array, return_tensors="np", input_data_format="channels_last")
-    crop = convert(**options, do_rescale=False, do_normalize=False)["pixel_values"][0]
-    assert crop.dtype == np.uint8
+    bare = dict(do_rescale=False, do_normalize=False) | ({"include_top": False} if hasattr(convert, "include_top") else {})
+    crop = convert(**options, **bare)["pixel_values"][0]
+    assert crop.dtype == np.uint8, f"{path}: {crop.dtype} by {convert}"
     values = convert(**options)["pixel_values"][0].astype("<f4")
     return [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in (crop.transpose(1, 2, 0), values)]
 

@@ -175,7 +175,7 @@ func (f *labelFlags) summarize(e *engine, stats pipeline.Stats, counted *tally, 
 	s := summary{
 		Items: stats.Items, Resumed: stats.Resumed, Errors: stats.Errors, Review: stats.Review,
 		Accepted: stats.Items - stats.Errors - stats.Review,
-		Seconds: stats.Elapsed.Seconds(), Rate: float64(stats.Items) / stats.Elapsed.Seconds(),
+		Seconds:  stats.Elapsed.Seconds(), Rate: float64(stats.Items) / stats.Elapsed.Seconds(),
 		Model: e.model.String(), Device: e.session.Device, Output: f.output, Known: counted.known,
 	}
 	if e.model.Manifest.ReadsImages() {

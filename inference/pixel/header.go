@@ -87,7 +87,7 @@ const pngMagic = "\x89PNG\r\n\x1a\n"
 
 // readPNGHeader reads IHDR, and eXIf where it comes before the pixels.
 func readPNGHeader(data []byte) (header, error) {
-	h := header{format: "PNG"}
+	h, known := header{format: "PNG"}, false
 	for at, first := len(pngMagic), true; ; first = false {
 		if len(data)-at < 8 {
 			break
@@ -104,6 +104,7 @@ func readPNGHeader(data []byte) (header, error) {
 			return h, fmt.Errorf("read the PNG header: it begins with %q: %w", kind, ErrDamaged)
 		case first:
 			h.width, h.height = int(binary.BigEndian.Uint32(chunk)), int(binary.BigEndian.Uint32(chunk[4:]))
+			known = true
 			h.grey16 = chunk[8] == 16 && chunk[9] == 0
 		case kind == "eXIf":
 			h.orientation = orientation(chunk)
@@ -111,7 +112,7 @@ func readPNGHeader(data []byte) (header, error) {
 			return h, nil
 		}
 	}
-	if h.width > 0 { // the size is known, and the decoder says what else is wrong
+	if known { // and the decoder says what else is wrong
 		return h, nil
 	}
 	return h, fmt.Errorf("read the PNG header: the file is cut off: %w", ErrDamaged)

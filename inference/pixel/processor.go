@@ -42,9 +42,8 @@ type config struct {
 }
 
 var (
-	clipMean, clipStd         = []float64{0.48145466, 0.4578275, 0.40821073}, []float64{0.26862954, 0.26130258, 0.27577711}
-	imagenetMean, imagenetStd = []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
-	half                      = []float64{0.5, 0.5, 0.5}
+	clipMean, clipStd = []float64{0.48145466, 0.4578275, 0.40821073}, []float64{0.26862954, 0.26130258, 0.27577711}
+	half              = []float64{0.5, 0.5, 0.5}
 )
 
 // defaults holds, by the name without its ending, what a processor of transformers does where the file says nothing.
@@ -60,9 +59,9 @@ var defaults = map[string]struct {
 	"Bit":          {`{"shortest_edge":224}`, `224`, Bicubic, true, false, clipMean, clipStd},
 	"Siglip":       {`224`, `224`, Bicubic, false, true, half, half},
 	"ViT":          {`224`, `224`, Bilinear, false, true, half, half},
-	"DeiT":         {`256`, `224`, Bicubic, true, true, imagenetMean, imagenetStd},
-	"ConvNext":     {`{"shortest_edge":384}`, `384`, Bilinear, false, false, imagenetMean, imagenetStd},
-	"EfficientNet": {`346`, `289`, Nearest, false, true, imagenetMean, imagenetStd},
+	"DeiT":         {`256`, `224`, Bicubic, true, true, half, half},
+	"ConvNext":     {`{"shortest_edge":384}`, `384`, Bilinear, false, false, half, half},
+	"EfficientNet": {`346`, `289`, Nearest, false, true, half, half},
 }
 
 // ParseProcessor reads preprocessor_config.json.
@@ -156,9 +155,9 @@ func (p *Processor) scale(c config, name string, mean, std []float64) error {
 			}
 			if or(c.Normalize, true) {
 				x = (x - m) / s
-				if name == "EfficientNet" && or(c.IncludeTop, true) {
-					x /= s
-				}
+			}
+			if name == "EfficientNet" && or(c.IncludeTop, true) {
+				x /= s
 			}
 			p.channels[channel][v] = x
 		}

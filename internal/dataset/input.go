@@ -33,8 +33,8 @@ type input struct {
 	rows   *float64 // share of rows read, for formats that aren't read front to back
 
 	begin   func() (reader, error) // opens it again and starts reading
-	files   []string // pictures that were named one by one; nil for other inputs
-	skipped int      // files of a folder or archive that are no pictures
+	files   []string               // pictures that were named one by one; nil for other inputs
+	skipped int                    // files of a folder or archive that are no pictures
 }
 
 // counter counts the bytes that are read through it.
@@ -51,8 +51,11 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // root is the folder that a table's paths are relative to.
 func (in *input) root(c Columns) string {
-	if c.Root != "" || in.path == "-" {
-		return filepath.Join(".", c.Root)
+	switch {
+	case c.Root != "":
+		return c.Root
+	case in.path == "-":
+		return "."
 	}
 	return filepath.Dir(in.path)
 }

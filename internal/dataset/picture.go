@@ -21,7 +21,7 @@ var pictureExts = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".
 	".tif", ".tiff", ".avif", ".heic", ".heif", ".jxl", ".jp2"}
 
 func isPicture(name string) bool {
-	base := path.Base(filepath.ToSlash(name))
+	base := path.Base(strings.ReplaceAll(name, "\\", "/"))
 	return !strings.HasPrefix(base, ".") && slices.Contains(pictureExts, strings.ToLower(path.Ext(base)))
 }
 
