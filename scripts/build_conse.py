@@ -42,7 +42,7 @@ class Tensors(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, shape, stride, *_: (storage, offset, shape)
+            return lambda storage, offset, shape, strides, *_: (storage, offset, shape, strides)
         if module == "torch" and name in DTYPES:
             return DTYPES[name]
         raise pickle.UnpicklingError(f"the checkpoint wants {module}.{name}")
@@ -60,15 +60,17 @@ def read_checkpoint(file):
     for _ in range(3):
         pickle.Unpickler(file).load()
     described = Tensors(file).load()
-    dtypes = {storage[1]: storage[0] for storage, _, _ in described.values()}
+    dtypes = {storage[1]: storage[0] for storage, *_ in described.values()}
     data = {}
     for key in pickle.Unpickler(file).load():
         (count,) = np.frombuffer(file.read(8), "<i8")
         dtype = np.dtype(dtypes[key])
         data[key] = np.frombuffer(file.read(int(count) * dtype.itemsize), dtype)
     tensors = {}
-    for name, ((_, key), offset, shape) in described.items():
-        tensors[name] = data[key][offset : offset + int(np.prod(shape))].reshape(shape)
+    for name, ((_, key), offset, shape, strides) in described.items():
+        size = data[key].itemsize
+        strided = np.lib.stride_tricks.as_strided(data[key][offset:], shape, [n * size for n in strides], writeable=False)
+        tensors[name] = np.ascontiguousarray(strided)
     return tensors
 
 

@@ -117,11 +117,9 @@ def clip(tokenizer, large):
                  pad_token_id=tokenizer.pad_token_id)  # fmt: skip
     side = {} if large else dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2)
     vision = dict(image_size=224, patch_size=32) if large else dict(image_size=32, patch_size=8)
-    config = transformers.CLIPConfig.from_text_vision_configs(
-        transformers.CLIPTextConfig(**vocab, **side), transformers.CLIPVisionConfig(**vision, **side),
-        projection_dim=512 if large else 24,
-    )  # fmt: skip
-    config._attn_implementation = "eager"
+    config = transformers.CLIPConfig(
+        text_config={**vocab, **side}, vision_config={**vision, **side}, projection_dim=512 if large else 24
+    )
     size = vision["image_size"]
     return transformers.CLIPModel._from_config(config, attn_implementation="eager"), transformers.CLIPImageProcessor(size=size, crop_size=size)
 
@@ -209,9 +207,9 @@ def write_dual(folder, model, processor, tokenizer, split):
     export(model.get_image_features, folder / "onnx" / "vision_model.onnx", ["pixel_values"], names[:1], size)
     export(model.get_text_features, folder / "onnx" / "text_model.onnx", texts, names[1:], size, tokens)
     config = json.loads((folder / "config.json").read_text())
-    config["labelloop"] = {"logit_scale": float(model.logit_scale.exp())}
+    config["labelloop"] = {"logit_scale": model.logit_scale.exp().item()}
     if sigmoid:
-        config["labelloop"]["logit_bias"] = float(model.logit_bias)
+        config["labelloop"]["logit_bias"] = model.logit_bias.item()
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 

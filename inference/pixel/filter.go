@@ -77,9 +77,19 @@ type taps struct {
 	weights []int32 // fixedBits after the point
 }
 
-// plan gives the taps of output samples from up to to, of a line of in samples that is resized to out. As in Pillow, the
-// filter widens with the scale when a line is made shorter, which is what keeps fine patterns from aliasing.
+// copies says whether the output sample is an input sample.
+func (t taps) copies() bool { return len(t.weights) == 1 && t.weights[0] == 1<<fixedBits }
+
+// plan gives the taps of output samples from up to to, of a line of in samples that is resized to out; a line that keeps
+// its length is copied. As in Pillow, the filter widens with the scale when a line is made shorter, which is what keeps fine patterns from aliasing.
 func (k kernel) plan(in, out, from, to int) []taps {
+	if in == out {
+		plan := make([]taps, to-from)
+		for i := range plan {
+			plan[i] = taps{from + i, []int32{1 << fixedBits}}
+		}
+		return plan
+	}
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)
 	support := k.support * wide

@@ -79,6 +79,9 @@ func formatOf(path string, can func(*format) bool) (*format, error) {
 			}
 		}
 	}
+	if isPicture(path) {
+		return nil, label.Errorf(label.ErrUsage, "%s is a picture, and the model reads texts; give it to an image model such as conse-lite0", path)
+	}
 	return nil, label.Errorf(label.ErrUsage, "%s: the extension %q tells no format; name one: %s", path, ext, formatNames(can))
 }
 
