@@ -136,6 +136,23 @@ def vision_model(tensors, names):
     )
 
 
+def preprocessor():
+    """The preprocessing that the weights were trained for, in transformers' terms: (x - 127) / 128."""
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": SIZE},
+        "resample": 3,
+        "do_center_crop": True,
+        "crop_size": {"height": CROP, "width": CROP},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": [127 / 255] * 3,
+        "image_std": [128 / 255] * 3,
+    }
+
+
 def build(wheel, minilm, out):
     """Write the model directory out. minilm is the built encoder."""
     names = read_safetensors((DEFAULT / "imagenet-classes.safetensors").read_bytes())["embeddings"]
@@ -165,22 +182,7 @@ def build(wheel, minilm, out):
             "labelloop": {"logit_scale": card["logit_scale"], "templates": card["templates"]},
         },
     )
-    write_json(
-        out / "preprocessor_config.json",
-        {
-            "image_processor_type": "CLIPImageProcessor",
-            "do_resize": True,
-            "size": {"shortest_edge": SIZE},
-            "resample": 3,
-            "do_center_crop": True,
-            "crop_size": {"height": CROP, "width": CROP},
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": True,
-            "image_mean": [127 / 255] * 3,
-            "image_std": [128 / 255] * 3,
-        },
-    )
+    write_json(out / "preprocessor_config.json", preprocessor())
     for name in build_minilm.TOKENIZER_FILES:
         shutil.copyfile(minilm / name, out / name)
     shutil.copyfile(DEFAULT / "conse-lite0.README.md", out / "README.md")

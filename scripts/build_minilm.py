@@ -40,7 +40,7 @@ def read_safetensors(data):
     """Return {name: array} from the bytes of a safetensors file: u64 header length, JSON header, tensor data."""
     (size,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + size])
-    dtypes = {"F32": "<f4", "I64": "<i8"}
+    dtypes = {"F16": "<f2", "F32": "<f4", "I64": "<i8"}
     tensors = {}
     for name, entry in header.items():
         if name == "__metadata__":
@@ -174,8 +174,9 @@ def normalized(g, x, output=None):
 
 def classifier(g, hidden_states, head):
     """Add logits [batch, label] = weight . normalize(mean over tokens) + bias."""
+    x = pooled(g, hidden_states)
     weight, bias = (g.inline("classifier." + part, head[part]) for part in ("weight", "bias"))
-    g.op("Gemm", pooled(g, hidden_states), weight, bias, output="logits", transB=1)
+    g.op("Gemm", x, weight, bias, output="logits", transB=1)
 
 
 def classifier_config(config, card):

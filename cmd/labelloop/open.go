@@ -124,33 +124,38 @@ func (f *modelFlags) find() (*models.Model, error) {
 
 // open loads the model and makes the task that the flags ask for. This and the verbs are the only places where the
 // rooms meet. What was chosen is told on log.
-func (f *modelFlags) open(ctx context.Context, model *models.Model, log io.Writer) (e *engine, err error) {
+func (f *modelFlags) open(ctx context.Context, model *models.Model, log io.Writer) (*engine, error) {
 	if err := ort.Load(below("lib")...); err != nil {
 		return nil, err
 	}
-	e = &engine{model: model, window: windowTexts}
-	defer func() {
-		if err != nil {
-			e.Close()
-		}
-	}()
-	if path := model.Tokenizer(); model.Manifest.ReadsText() {
-		if e.tokenizer, err = tokenize.Load(path); err != nil {
-			return nil, err
+	e := &engine{model: model, window: windowTexts}
+	if err := f.fill(ctx, e, log); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// fill loads the parts of an engine.
+func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err error) {
+	m := &e.model.Manifest
+	if m.ReadsText() {
+		if e.tokenizer, err = tokenize.Load(e.model.Tokenizer()); err != nil {
+			return err
 		}
 	}
 	part := ""
-	if model.Split() {
+	if e.model.Split() {
 		part = models.Vision
 	}
-	if e.session, err = f.openGraph(model, part); err != nil {
-		return nil, err
+	if e.session, err = f.openGraph(e.model, part); err != nil {
+		return err
 	}
 	if f.device == ort.Auto {
 		fmt.Fprintf(log, "device: %s (%s)\n", e.session.Device, e.session.Why)
 	}
 	cpu, accelerator := tokensCPU, tokensAccelerator
-	if model.Manifest.ReadsImages() {
+	if m.ReadsImages() {
 		cpu, accelerator, e.window = picturesCPU, picturesAccelerator, windowPictures
 	}
 	if e.workers, e.budget = f.threads, cpu; e.session.Device != "cpu" {
@@ -159,12 +164,12 @@ func (f *modelFlags) open(ctx context.Context, model *models.Model, log io.Write
 	if f.budget > 0 {
 		e.budget = f.budget
 	}
-	if model.Manifest.ReadsImages() {
+	if m.ReadsImages() {
 		e.task, err = f.imageTask(ctx, e)
 	} else {
 		e.task, err = f.textTask(ctx, e)
 	}
-	return e, err
+	return err
 }
 
 func (f *modelFlags) openGraph(model *models.Model, part string) (*ort.Session, error) {
