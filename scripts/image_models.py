@@ -60,7 +60,7 @@ def clip_tokenizer(merges):
     tok.post_processor = processors.RobertaProcessing(("<|endoftext|>", eos), ("<|startoftext|>", bos), False, False)
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tok, bos_token="<|startoftext|>", eos_token="<|endoftext|>", pad_token="<|endoftext|>",
-        unk_token="<|endoftext|>", model_max_length=77,
+        unk_token="<|endoftext|>", model_max_length=77, model_input_names=["input_ids", "attention_mask"],
     )  # fmt: skip
 
 

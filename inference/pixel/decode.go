@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"sync"
 
 	"golang.org/x/image/bmp"
 
@@ -23,16 +24,27 @@ func JPEGDecoder() string {
 	return "image/jpeg"
 }
 
+// buffers are those of pictures that are no longer used. Fresh memory costs as much as a part of the decoding.
+var buffers sync.Pool
+
+// buffer gives n bytes of any value.
+func buffer(n int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n)
+}
+
 func decodeJPEG(data []byte, h header) (*Picture, error) {
 	if libjpeg.Path() == "" {
 		return decodeJPEGByGo(data)
 	}
 	if h.components != 4 {
-		pix, err := libjpeg.RGB(data, h.width, h.height)
-		return &Picture{h.width, h.height, pix}, err
+		p := &Picture{h.width, h.height, buffer(h.width * h.height * 3)}
+		return p, libjpeg.RGB(p.Pix, data, h.width, h.height)
 	}
-	pix, err := libjpeg.CMYK(data, h.width, h.height)
-	if err != nil {
+	pix := make([]byte, h.width*h.height*4)
+	if err := libjpeg.CMYK(pix, data, h.width, h.height); err != nil {
 		return nil, err
 	}
 	p := NewPicture(h.width, h.height)

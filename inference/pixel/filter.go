@@ -1,6 +1,10 @@
 package pixel
 
-import "math"
+import (
+	"math"
+
+	"github.com/labelloop/labelloop/inference/pixel/resample"
+)
 
 // Filter is a resampling filter, by the number that Pillow and preprocessor_config.json give it.
 type Filter int
@@ -68,51 +72,48 @@ func sinc(x float64) float64 {
 	return math.Sin(x) / x
 }
 
-// fixedBits are the bits after the point of a weight: 32 less 8 for a sample and 2 for what weights over 1 add.
-const fixedBits = 32 - 8 - 2
-
-// taps are the samples that one output sample is a weighted sum of.
-type taps struct {
-	from    int
-	weights []int32 // fixedBits after the point
-}
-
-// copies says whether the output sample is an input sample.
-func (t taps) copies() bool { return len(t.weights) == 1 && t.weights[0] == 1<<fixedBits }
-
-// plan gives the taps of output samples from up to to, of a line of in samples that is resized to out; a line that keeps
-// its length is copied. As in Pillow, the filter widens with the scale when a line is made shorter, which is what keeps fine patterns from aliasing.
-func (k kernel) plan(in, out, from, to int) []taps {
-	if in == out {
-		plan := make([]taps, to-from)
-		for i := range plan {
-			plan[i] = taps{from + i, []int32{1 << fixedBits}}
-		}
-		return plan
-	}
+// plan gives the taps of output samples from up to to, of a line of in samples that is resized to out. As in Pillow, the
+// filter widens with the scale when a line is made shorter, which is what keeps fine patterns from aliasing.
+func (k kernel) plan(in, out, from, to int) resample.Taps {
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)
 	support := k.support * wide
 	inverse := 1 / wide
-	plan := make([]taps, to-from)
-	for i := range plan {
+	t := resample.Taps{From: make([]int32, to-from), Count: make([]int32, to-from)}
+	weights := make([]float64, 0, int(2*support)+2)
+	for i := range t.From {
 		center := (float64(from+i) + 0.5) * scale
 		first := max(int(center-support+0.5), 0)
 		end := min(int(center+support+0.5), in)
-		weights := make([]float64, end-first)
+		weights = weights[:0]
 		sum := 0.0
-		for j := range weights {
-			weights[j] = k.at((float64(j+first) - center + 0.5) * inverse)
-			sum += weights[j]
+		for j := first; j < end; j++ {
+			w := k.at((float64(j) - center + 0.5) * inverse)
+			weights = append(weights, w)
+			sum += w
 		}
-		plan[i] = taps{first, make([]int32, len(weights))}
-		for j, w := range weights {
+		t.From[i], t.Count[i] = int32(first), int32(end-first)
+		for _, w := range weights {
 			if sum != 0 {
 				w /= sum
 			}
 			// rounded half away from zero
-			plan[i].weights[j] = int32(math.Copysign(0.5, w) + w*(1<<fixedBits))
+			t.Weights = append(t.Weights, int32(math.Copysign(0.5, w)+w*(1<<resample.Bits)))
 		}
 	}
-	return plan
+	return t
+}
+
+// span gives the samples that taps need.
+func span(t resample.Taps) (from, n int) {
+	last := len(t.From) - 1
+	return int(t.From[0]), int(t.From[last] + t.Count[last] - t.From[0])
+}
+
+// shift makes taps fit samples of which the first ones are missing.
+func shift(t resample.Taps, missing int) resample.Taps {
+	for i := range t.From {
+		t.From[i] -= int32(missing)
+	}
+	return t
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -75,17 +76,23 @@ func (d Decoder) Use(ctx context.Context, data []byte, use func(*Picture) error)
 	if err != nil {
 		return fmt.Errorf("decode %s: %w: %w", h.format, err, ErrDamaged)
 	}
+	if len(p.Pix) <= maxKept {
+		defer buffers.Put(&p.Pix)
+	}
 	if d.Orient {
 		p = p.turned(h.orientation)
 	}
 	return use(p)
 }
 
+// maxKept is the largest picture whose memory is kept for the next.
+const maxKept = 16 << 20
+
 // Decode decodes a picture that the caller keeps.
 func (d Decoder) Decode(data []byte) (*Picture, error) {
 	var kept *Picture
 	err := d.Use(context.Background(), data, func(p *Picture) error {
-		kept = p
+		kept = &Picture{p.Width, p.Height, slices.Clone(p.Pix)}
 		return nil
 	})
 	return kept, err

@@ -1,6 +1,10 @@
 package pixel
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/labelloop/labelloop/inference/pixel/resample"
+)
 
 // Resize gives the part of the picture resized to width x height that a crop at (left, top) of cropWidth x cropHeight
 // keeps. Rows and columns that the crop drops are not computed. It is uint8-identical with the resize of Pillow 13: one
@@ -16,87 +20,64 @@ func (p *Picture) Resize(f Filter, width, height, left, top, cropWidth, cropHeig
 	if !ok {
 		return nil, fmt.Errorf("resampling filter %d is unknown: want 0 (nearest) to 5 (hamming)", f)
 	}
-	columns, rows := k.plan(p.Width, width, left, left+cropWidth), k.plan(p.Height, height, top, top+cropHeight)
+	fromX, spanX, fromY, spanY := left, cropWidth, top, cropHeight // what is needed where a direction keeps its size
+	var columns, rows resample.Taps
+	if width != p.Width {
+		columns = k.plan(p.Width, width, left, left+cropWidth)
+		fromX, spanX = span(columns)
+		columns = shift(columns, fromX)
+	}
+	if height != p.Height {
+		rows = k.plan(p.Height, height, top, top+cropHeight)
+		fromY, spanY = span(rows)
+		rows = shift(rows, fromY)
+	}
+	part := view{p.Pix[(fromY*p.Width+fromX)*3:], p.Width * 3, spanX, spanY}
 	// Pillow 13 begins with the columns where the height shrinks by more than twice what the width does; older ones never
 	// do. It shows in the last bit, for the second pass works on rounded numbers.
 	if less := p.Height - height; less > 0 && less > 2*(p.Width-width) {
-		from, n := span(columns)
-		return p.resizeColumns(rows, from, n).resizeRows(shifted(columns, from), 0, cropHeight), nil
+		return part.resizeColumns(rows).resizeRows(columns).picture(), nil
 	}
-	from, n := span(rows)
-	return p.resizeRows(columns, from, n).resizeColumns(shifted(rows, from), 0, cropWidth), nil
+	return part.resizeRows(columns).resizeColumns(rows).picture(), nil
 }
 
-// span gives the samples that a plan needs.
-func span(plan []taps) (from, n int) {
-	last := plan[len(plan)-1]
-	return plan[0].from, last.from + len(last.weights) - plan[0].from
+// view is a part of a picture.
+type view struct {
+	pix           []byte // from its first pixel on
+	stride        int    // bytes from row to row
+	width, height int
 }
 
-// shifted gives a plan for samples of which the first ones are missing.
-func shifted(plan []taps, missing int) []taps {
-	for i := range plan {
-		plan[i].from -= missing
+// resizeRows makes each row as long as the taps; none leave it as it is.
+func (v view) resizeRows(t resample.Taps) view {
+	if t.From == nil {
+		return v
 	}
-	return plan
-}
-
-// resizeRows makes each of n rows as long as the plan.
-func (p *Picture) resizeRows(plan []taps, from, n int) *Picture {
-	out := NewPicture(len(plan), n)
-	for y := range n {
-		resizeRow(out.row(y), p.row(from+y), plan)
-	}
+	n := len(t.From)
+	out := view{make([]byte, n*v.height*3), n * 3, n, v.height}
+	resample.Rows(out.pix, v.pix, v.stride, v.width, v.height, t)
 	return out
 }
 
-// resizeColumns makes each of n columns as long as the plan.
-func (p *Picture) resizeColumns(plan []taps, from, n int) *Picture {
-	out := NewPicture(n, len(plan))
-	sums := make([]int32, n*3)
-	for y, t := range plan {
-		if t.copies() {
-			copy(out.row(y), p.row(t.from)[from*3:])
-			continue
-		}
-		for i := range sums {
-			sums[i] = 1 << (fixedBits - 1)
-		}
-		for i, weight := range t.weights {
-			row := p.row(t.from + i)[from*3:][:len(sums)]
-			for x := range sums {
-				sums[x] += int32(row[x]) * weight
-			}
-		}
-		row := out.row(y)
-		for x, sum := range sums {
-			row[x] = clip(sum)
-		}
+// resizeColumns makes each column as long as the taps; none leave it as it is.
+func (v view) resizeColumns(t resample.Taps) view {
+	if t.From == nil {
+		return v
 	}
+	n := len(t.From)
+	out := view{make([]byte, v.width*n*3), v.width * 3, v.width, n}
+	resample.Columns(out.pix, v.pix, v.stride, v.width*3, t)
 	return out
 }
 
-// resizeRow computes the samples of one row.
-func resizeRow(out, in []byte, plan []taps) {
-	for x, t := range plan {
-		pixel := out[x*3 : x*3+3 : x*3+3]
-		from := in[t.from*3:][:len(t.weights)*3]
-		if t.copies() {
-			copy(pixel, from)
-			continue
-		}
-		r, g, b := int32(1<<(fixedBits-1)), int32(1<<(fixedBits-1)), int32(1<<(fixedBits-1))
-		for i, weight := range t.weights {
-			sample := from[i*3 : i*3+3 : i*3+3]
-			r += int32(sample[0]) * weight
-			g += int32(sample[1]) * weight
-			b += int32(sample[2]) * weight
-		}
-		pixel[0], pixel[1], pixel[2] = clip(r), clip(g), clip(b)
+// picture gives a part as a picture of its own.
+func (v view) picture() *Picture {
+	p := NewPicture(v.width, v.height)
+	for y := range v.height {
+		copy(p.row(y), v.pix[y*v.stride:])
 	}
+	return p
 }
-
-func clip(sum int32) byte { return byte(min(max(sum>>fixedBits, 0), 255)) }
 
 // nearest takes the pixel under each output pixel's center. Pillow adds up the steps, and so do we: its rounding errors
 // decide where a center falls between two pixels.

@@ -198,11 +198,11 @@ def machine():
     return f"{cpu} ({', '.join(simd)}), {platform.system()}; {packages}, hugot {module[-1]}"
 
 
-def replace_section(path, section):
+def replace_section(path, section, begin=BEGIN, end=END):
     """Put section between the markers in a document."""
-    before, rest = path.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    path.write_text(before + BEGIN + section + END + after, "utf-8")
+    before, rest = path.read_text("utf-8").split(begin)
+    _, after = rest.split(end)
+    path.write_text(before + begin + section + end + after, "utf-8")
 
 
 def main():

@@ -56,22 +56,24 @@ func Path() string {
 	return loaded
 }
 
-// RGB decodes a picture of one or three components to width x height x 3 bytes. The size is the header's.
-func RGB(data []byte, width, height int) ([]byte, error) { return decode(data, width, height, 2, 3) }
+// RGB decodes a picture of one or three components into width x height x 3 bytes. The size is the header's.
+func RGB(out, data []byte, width, height int) error { return decode(out, data, width, height, 2, 3) }
 
-// CMYK decodes a picture of four components to width x height x 4 bytes, as they are stored.
-func CMYK(data []byte, width, height int) ([]byte, error) { return decode(data, width, height, 4, 4) }
+// CMYK decodes a picture of four components into width x height x 4 bytes, as they are stored.
+func CMYK(out, data []byte, width, height int) error { return decode(out, data, width, height, 4, 4) }
 
-func decode(data []byte, width, height, space, channels int) ([]byte, error) {
-	if Path() == "" {
-		return nil, errors.New("libjpeg-turbo is not loaded")
+func decode(out, data []byte, width, height, space, channels int) error {
+	switch {
+	case Path() == "":
+		return errors.New("libjpeg-turbo is not loaded")
+	case len(out) != width*height*channels:
+		return errors.New("the buffer is of another size")
 	}
-	out := make([]byte, width*height*channels)
 	var message [C.LABELLOOP_JPEG_MESSAGE]C.char
 	ok := C.labelloop_jpeg_decode((*C.uchar)(unsafe.SliceData(data)), C.size_t(len(data)), C.uint(width), C.uint(height),
 		C.int(space), (*C.uchar)(unsafe.SliceData(out)), &message[0])
 	if ok == 0 {
-		return nil, errors.New(C.GoString(&message[0]))
+		return errors.New(C.GoString(&message[0]))
 	}
-	return out, nil
+	return nil
 }
