@@ -71,6 +71,9 @@ func ProbeScale(ctx context.Context, s Session, text TextEncoder, image ImageEnc
 	if err != nil {
 		return 0, 0, err
 	}
+	if len(a[0]) != len(b[0]) || len(logits[0]) != len(texts) {
+		return 0, 0, fmt.Errorf("graph of both encoders gives image_embeds of %d numbers, text_embeds of %d: %w", len(a[0]), len(b[0]), label.ErrBadModel)
+	}
 	return fitLine(logits, a, b, biased)
 }
 

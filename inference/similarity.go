@@ -117,22 +117,30 @@ func (t *Similarity) Run(ctx context.Context, s Session, rows []Row) ([][]float3
 }
 
 // Logits gives cosine x scale + bias for each label.
-func (t *Similarity) Logits(vectors [][]float32) []float32 {
+func (t *Similarity) Logits(vectors [][]float32) ([]float32, error) {
 	v := t.Query.Vector(vectors)
 	logits := make([]float32, len(t.Centers))
 	for i, center := range t.Centers {
+		if len(center) != len(v) {
+			return nil, fmt.Errorf("labels are embedded as %d numbers, and what is labelled as %d: export both sides with their projection: %w",
+				len(center), len(v), label.ErrBadModel)
+		}
 		logits[i] = float32(dot(center, v)*t.Scale + t.Bias)
 	}
-	return logits
+	return logits, nil
 }
 
 // Decode compares the item's embedding with every label's.
 func (t *Similarity) Decode(_ []Row, vectors [][]float32) (label.Prediction, error) {
+	logits, err := t.Logits(vectors)
+	if err != nil {
+		return label.Prediction{}, err
+	}
 	probability := softmax
 	if t.Decision.MultiLabel {
 		probability = sigmoid
 	}
-	p := t.Decision.predict(t.Labels, probability(t.Logits(vectors), 1))
+	p := t.Decision.predict(t.Labels, probability(logits, 1))
 	p.Explanation = t.Query.explanation(vectors)
 	return p, nil
 }

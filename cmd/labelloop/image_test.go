@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"image/jpeg"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,8 +61,9 @@ func TestDualEncodersEqualTransformers(t *testing.T) {
 					e := openEngine(t, modelFlags{model: filepath.Join(imageFixtures, name), task: taskImageZeroShot, labels: g.Labels, templates: run.Templates})
 					task := e.task.(*inference.Similarity)
 					for i, v := range vectors(t, e, items) {
-						if d := furthest(task.Logits([][]float32{v}), run.Logits[i]); d > dualTolerance {
-							t.Errorf("%s, %d templates: logits differ by %g", g.Pictures[i], len(run.Templates), d)
+						logits, err := task.Logits([][]float32{v})
+						if d := furthest(logits, run.Logits[i]); err != nil || d > dualTolerance {
+							t.Errorf("%s, %d templates: logits differ by %g, %v", g.Pictures[i], len(run.Templates), d, err)
 						}
 					}
 				}
@@ -134,6 +138,40 @@ func TestPhotographs(t *testing.T) {
 	record, err := os.ReadFile(output)
 	if err != nil || !strings.Contains(string(record), `"explanation":{"`) || !strings.Contains(string(record), `"image":"../../testdata/images/`) {
 		t.Errorf("records have no explanation or no image: %.300s", record)
+	}
+}
+
+// TestOtherJPEGDecoderGivesNearlyTheSame embeds photographs as libjpeg-turbo and as image/jpeg decode them, which is what a
+// machine without the library does. The latter's pixels come as PNG.
+func TestOtherJPEGDecoderGivesNearlyTheSame(t *testing.T) {
+	paths, err := filepath.Glob("../../testdata/images/*.jpg")
+	if err != nil || len(paths) < 20 {
+		t.Fatalf("%d photographs, %v", len(paths), err)
+	}
+	e := openEngine(t, modelFlags{model: "conse-lite0", task: taskImageEmbed})
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := jpeg.Decode(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var other bytes.Buffer
+		if err := png.Encode(&other, img); err != nil {
+			t.Fatal(err)
+		}
+		v := vectors(t, e, []label.Item{
+			{Load: func() ([]byte, error) { return data, nil }}, {Load: func() ([]byte, error) { return other.Bytes(), nil }},
+		})
+		cosine := 0.0
+		for i, x := range v[0] { // both have length 1
+			cosine += float64(x) * float64(v[1][i])
+		}
+		if cosine < 0.999 {
+			t.Errorf("%s: cosine %.5f", path, cosine)
+		}
 	}
 }
 

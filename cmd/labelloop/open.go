@@ -81,7 +81,7 @@ func (f *modelFlags) bind(c *cobra.Command) {
 const (
 	tokensCPU           = 512
 	tokensAccelerator   = 16384
-	picturesCPU         = 4
+	picturesCPU         = 8
 	picturesAccelerator = 64
 )
 

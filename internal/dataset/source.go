@@ -168,12 +168,16 @@ func (s *Source) Next(ctx context.Context, n int) ([]label.Item, error) {
 	}
 }
 
+// maxHeld ends a Next early when its pictures, out of an archive, hold so many bytes.
+const maxHeld = 4 << 20
+
 func (s *Source) next(n int) ([]label.Item, error) {
 	var items []label.Item
-	for len(items) < n && s.err == nil {
+	for held := 0; len(items) < n && held < maxHeld && s.err == nil; {
 		var it label.Item
 		if it, s.err = s.one(); s.err == nil {
 			items = append(items, it)
+			held += it.Held
 		}
 	}
 	if s.current != nil {
