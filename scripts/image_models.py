@@ -326,7 +326,7 @@ def compare(args):
         for name, tok, model, processor in duals:
             randomize(model, args.seed)
             for split in (False, True):
-                folder = tmp / f"{name.replace(' ', '')}{split}"
+                folder = tmp / f"{name.replace(' ', '').replace('/', '-')}{split}"
                 folder.mkdir()
                 write_dual(folder, model, processor, tok, split)
                 for templates in ([TEMPLATES[0]], TEMPLATES):
