@@ -138,13 +138,7 @@ func rgb(img image.Image) (*Picture, error) {
 	case *image.Paletted:
 		return p, p.drawPaletted(img)
 	case *image.YCbCr:
-		for y := range p.Height {
-			row := p.row(y)
-			for x := range p.Width {
-				i, j := img.YOffset(x+r.Min.X, y+r.Min.Y), img.COffset(x+r.Min.X, y+r.Min.Y)
-				row[x*3], row[x*3+1], row[x*3+2] = color.YCbCrToRGB(img.Y[i], img.Cb[j], img.Cr[j])
-			}
-		}
+		return jpegLike.picture(img), nil
 	default:
 		return nil, fmt.Errorf("pixels of type %T", img)
 	}

@@ -97,9 +97,9 @@ func decodeWebP(data []byte, h header) (*Picture, error) {
 	var p *Picture
 	switch img := img.(type) {
 	case *image.YCbCr:
-		p = upsampled(img)
+		p = libwebp.picture(img)
 	case *image.NYCbCrA:
-		p = upsampled(&img.YCbCr)
+		p = libwebp.picture(&img.YCbCr)
 	default:
 		if p, err = rgb(img); err != nil {
 			return nil, err
@@ -117,48 +117,3 @@ func decodeWebP(data []byte, h header) (*Picture, error) {
 	}
 	return whole, nil
 }
-
-// upsampled gives RGB with the numbers of libwebp: chroma is interpolated between its four neighbours, weighted 9, 3, 3
-// and 1 ("fancy upsampling", upsampling.c), and turned to RGB in 14-bit fixed point (yuv.h).
-func upsampled(img *image.YCbCr) *Picture {
-	w, h := img.Rect.Dx(), img.Rect.Dy()
-	p := NewPicture(w, h)
-	half := (w + 1) / 2
-	cb, cr := make([]byte, 2*half+2), make([]byte, 2*half+2)
-	chroma := func(plane []byte, y int) []byte { return plane[y*img.CStride:][:half] }
-	for y := range h {
-		// The nearer row of chroma samples, and the one on the other side of this row.
-		near := y / 2
-		far := near + y&1*2 - 1
-		if far < 0 || far >= (h+1)/2 {
-			far = near
-		}
-		interpolate(cb, chroma(img.Cb, near), chroma(img.Cb, far))
-		interpolate(cr, chroma(img.Cr, near), chroma(img.Cr, far))
-		luma, row := img.Y[y*img.YStride:][:w], p.row(y)
-		for x, l := range luma {
-			yy, u, v := int(l)*19077>>8, int(cb[x]), int(cr[x])
-			row[x*3] = clip14(yy + v*26149>>8 - 14234)
-			row[x*3+1] = clip14(yy - u*6419>>8 - v*13320>>8 + 8708)
-			row[x*3+2] = clip14(yy + u*33050>>8 - 17685)
-		}
-	}
-	return p
-}
-
-// interpolate doubles a row of chroma samples.
-func interpolate(out, near, far []byte) {
-	n := len(near)
-	edge := func(i int) byte { return byte((3*int(near[i]) + int(far[i]) + 2) >> 2) }
-	out[0] = edge(0)
-	for i := 1; i < n; i++ {
-		n0, n1, f0, f1 := int(near[i-1]), int(near[i]), int(far[i-1]), int(far[i])
-		sum := n0 + n1 + f0 + f1 + 8
-		// libwebp rounds in two steps; the diagonal that a sample lies on is named by its far end.
-		out[2*i-1] = byte(((sum+2*(n1+f0))>>3 + n0) >> 1)
-		out[2*i] = byte(((sum+2*(n0+f1))>>3 + n1) >> 1)
-	}
-	out[2*n-1] = edge(n - 1) // the last of an even width
-}
-
-func clip14(v int) byte { return byte(min(max(v>>6, 0), 255)) }

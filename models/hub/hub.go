@@ -136,6 +136,8 @@ func (c *Client) get(ctx context.Context, path string, from int64) (*http.Respon
 	switch res.StatusCode {
 	case http.StatusNotFound:
 		return nil, ErrNotFound
+	case http.StatusRequestedRangeNotSatisfiable:
+		return nil, fmt.Errorf("the hub has fewer bytes than it lists: %w", ErrDigest)
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return nil, ErrDenied
 	}

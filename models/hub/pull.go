@@ -91,11 +91,14 @@ func (p *pull) fetch(ctx context.Context, f file) error {
 			break
 		}
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.check(part, f)
 	}
-	if err := p.check(part, f); err != nil {
+	switch {
+	case errors.Is(err, ErrDigest):
 		return errors.Join(err, p.root.Remove(part))
+	case err != nil:
+		return err
 	}
 	return p.root.Rename(part, name)
 }

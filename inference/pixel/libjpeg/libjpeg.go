@@ -22,8 +22,8 @@ var (
 	loaded  string // path of the library in use
 )
 
-// Load opens libjpeg-turbo from the first of the folders that holds it, or else from where the system keeps its
-// libraries. It reports whether there is one; once it was found, later calls do nothing.
+// Load opens libjpeg-turbo from the first of the folders that holds it. It reports whether there is one; once it was found,
+// later calls do nothing. The system's own library is left alone: another version may give other pixels.
 func Load(dirs ...string) bool {
 	loading.Lock()
 	defer loading.Unlock()
@@ -36,7 +36,7 @@ func Load(dirs ...string) bool {
 			return true
 		}
 	}
-	return load(soname)
+	return false
 }
 
 func load(path string) bool {
