@@ -3,7 +3,10 @@ package inference
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/labelloop/labelloop/internal/label"
 )
@@ -41,9 +44,8 @@ type Cache interface {
 
 // Centers embeds classes by the text encoder e. Every text of a class is put into every template, embedded and
 // normalised; the class's center is their mean, normalised again (the ensembling of CLIP, Radford et al. 2021, section
-// 3.1.4). Underscores in names are read as spaces. Templates hold "{}"; budget bounds the padded tokens of a batch; cache
-// may be nil.
-func Centers(ctx context.Context, s Session, e *Embedding, classes []Class, templates []string, budget int, cache Cache) ([][]float32, error) {
+// 3.1.4). Underscores in names are read as spaces. Templates hold "{}"; cache may be nil.
+func Centers(ctx context.Context, s Session, e *Embedding, classes []Class, templates []string, cache Cache) ([][]float32, error) {
 	var prompts []string
 	ends := make([]int, len(classes)) // where each class's prompts end
 	for i, c := range classes {
@@ -54,7 +56,7 @@ func Centers(ctx context.Context, s Session, e *Embedding, classes []Class, temp
 		}
 		ends[i] = len(prompts)
 	}
-	vectors, err := embedTexts(ctx, s, e, prompts, budget, cache)
+	vectors, err := embedTexts(ctx, s, e, prompts, cache)
 	if err != nil {
 		return nil, fmt.Errorf("embed the labels: %w", err)
 	}
@@ -74,7 +76,7 @@ func Centers(ctx context.Context, s Session, e *Embedding, classes []Class, temp
 }
 
 // embedTexts gives normalised embeddings, out of the cache where it has them.
-func embedTexts(ctx context.Context, s Session, e *Embedding, texts []string, budget int, cache Cache) ([][]float32, error) {
+func embedTexts(ctx context.Context, s Session, e *Embedding, texts []string, cache Cache) ([][]float32, error) {
 	unit := *e
 	unit.Normalize = true
 	vectors := make([][]float32, len(texts))
@@ -90,13 +92,26 @@ func embedTexts(ctx context.Context, s Session, e *Embedding, texts []string, bu
 		}
 		fresh, items, at = append(fresh, text), append(items, label.Item{Text: text}), append(at, i)
 	}
-	var made [][]float32
-	for i, r := range Label(ctx, s, &unit, items, budget) {
-		if r.Err != nil {
-			return nil, fmt.Errorf("%q: %w", fresh[i], r.Err)
-		}
-		made = append(made, r.Prediction.Embedding)
-		vectors[at[i]] = r.Prediction.Embedding
+	made := make([][]float32, len(fresh))
+	// Each is run alone: in a batch the last bits would depend on its neighbours, and so, by way of the cache, on what
+	// was asked for before.
+	running, ctx := errgroup.WithContext(ctx)
+	running.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range items {
+		running.Go(func() error {
+			r := Label(ctx, s, &unit, items[i:i+1], 1)[0]
+			if r.Err != nil {
+				return fmt.Errorf("%q: %w", fresh[i], r.Err)
+			}
+			made[i] = r.Prediction.Embedding
+			return nil
+		})
+	}
+	if err := running.Wait(); err != nil {
+		return nil, err
+	}
+	for i, v := range made {
+		vectors[at[i]] = v
 	}
 	if cache != nil && len(made) > 0 {
 		if err := cache.Put(fresh, made); err != nil {

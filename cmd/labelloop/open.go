@@ -331,7 +331,7 @@ func (f *modelFlags) centers(ctx context.Context, e *engine, s *ort.Session, tex
 	if dir, err := os.UserCacheDir(); err == nil {
 		cache = models.OpenTextCache(filepath.Join(dir, "labelloop", "texts"), e.model, f.precision)
 	}
-	return inference.Centers(ctx, s, text, classes, f.prompts(&e.model.Manifest), tokensCPU, cache)
+	return inference.Centers(ctx, s, text, classes, f.prompts(&e.model.Manifest), cache)
 }
 
 // prompts gives the templates: those asked for, else the model's own, else the labels as they are.
