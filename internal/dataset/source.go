@@ -25,6 +25,7 @@ type Source struct {
 	past    int64  // bytes of the inputs before it
 	err     error  // what the next Next gives
 	waits   bool   // some input may make Next wait for another process
+	left    bool   // a read was left alone when its Next was cancelled
 
 	done  atomic.Int64
 	total int64
@@ -162,6 +163,7 @@ func (s *Source) Next(ctx context.Context, n int) ([]label.Item, error) {
 	}()
 	select {
 	case <-ctx.Done():
+		s.left = true
 		return nil, ctx.Err() // the read can't be interrupted; it ends with the process
 	case b := <-read:
 		return b.items, b.err
@@ -237,8 +239,8 @@ func (s *Source) Fingerprint() string { return s.digest }
 
 // Close closes what is open. Standard input stays open.
 func (s *Source) Close() error {
-	if s.waits && s.err == nil {
-		return nil // a cancelled Next may still be reading; the files go with the process
+	if s.left {
+		return nil // a cancelled Next is still reading; the files go with the process
 	}
 	var first error
 	for _, in := range s.inputs {
