@@ -2,6 +2,7 @@ package pixel
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func ParseProcessor(data []byte) (*Processor, error) {
 		}
 	}
 	if !p.crop && (!p.resize || p.short != 0) {
-		return nil, fmt.Errorf("do_resize and do_center_crop leave each picture a shape of its own, which can't be batched: want a crop, or a size of height and width")
+		return nil, errors.New("do_resize and do_center_crop leave each picture a shape of its own, which can't be batched: want a crop, or a size of height and width")
 	}
 	return p, p.scale(c, name, d.mean, d.std)
 }

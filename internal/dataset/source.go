@@ -45,12 +45,12 @@ func Open(inputs []string, format string, c Columns) (*Source, error) {
 	}
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%+v\n", c)
-	list, err := expand(inputs)
-	if !c.Images {
-		list, err = plain(inputs), nil
-	}
-	if err != nil {
-		return nil, err
+	list := plain(inputs)
+	if c.Images {
+		var err error
+		if list, err = expand(inputs); err != nil {
+			return nil, err
+		}
 	}
 	for _, in := range list {
 		if count[in.name] > 1 {

@@ -205,18 +205,23 @@ def replace_section(path, section, begin=BEGIN, end=END):
     path.write_text(before + begin + section + end + after, "utf-8")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(description, items, what):
+    """Parse the flags of a benchmark, and keep this process and its children on as many cores as it has threads."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--deps", type=Path, default=ROOT / ".deps", help="folder that make deps fills")
     parser.add_argument("--binary", type=Path, default=ROOT / "bin" / "labelloop")
     parser.add_argument("--document", type=Path, default=ROOT / "docs" / "benchmarks.md")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--items", type=int, default=2000, help="texts of the mixed set")
+    parser.add_argument("--items", type=int, default=items, help=what)
     args = parser.parse_args()
-
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])  # child processes inherit it
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     args.deps = args.deps.resolve()
+    return args
+
+
+def main():
+    args = arguments(__doc__.splitlines()[0], 2000, "texts of the mixed set")
     folder = args.deps / "bench"
     model = folder / "minilm-clinc150"
     prepare_model(args.deps / "models" / "minilm-clinc150", model)

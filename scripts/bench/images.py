@@ -7,7 +7,6 @@ CLIP ViT-B/32 with random weights and real architecture, 500 JPEGs of 500 x 400 
 In each round every contender runs once, in turn; ratios are taken within a round, and their medians are told.
 """
 
-import argparse
 import io
 import json
 import os
@@ -26,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 import image_models
 
-from bench import ROOT, call, machine, replace_section
+from bench import ROOT, arguments, call, machine, replace_section
 
 LABELS = ["cat", "dog", "horse", "bee", "owl", "castle", "bridge", "flower", "rocket", "ball"]
 TEMPLATE = "This is a photo of {}."
@@ -131,19 +130,11 @@ class Bench:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--deps", type=Path, default=ROOT / ".deps", help="folder that make deps fills")
-    parser.add_argument("--binary", type=Path, default=ROOT / "bin" / "labelloop")
-    parser.add_argument("--document", type=Path, default=ROOT / "docs" / "benchmarks.md")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--items", type=int, default=500)
-    args = parser.parse_args()
+    args = arguments(__doc__.splitlines()[0], 500, "pictures")
     args.vocabulary = next((args.deps / "wheels").glob("open_clip_torch-*.whl"))
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     torch.set_num_threads(args.threads)
     transformers.logging.set_verbosity_error()
-    bench = Bench(args, args.deps.resolve() / "bench" / "clip")
+    bench = Bench(args, args.deps / "bench" / "clip")
     contenders = {
         "labelloop": bench.labelloop,
         "the graph alone, on labelloop's batches": bench.run_alone,

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 enum { JPEG_ABI = 62, JPEG_SIZE = 632 };
-enum { JPEG_SPACE_GRAY = 1, JPEG_SPACE_RGB = 2, JPEG_SPACE_CMYK = 4, JPEG_SPACE_YCCK = 5 };
+enum { JPEG_SPACE_CMYK = 4 };
 enum { JPEG_ISLOW = 0 };
 
 struct jpeg;
