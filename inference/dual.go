@@ -98,3 +98,32 @@ func fitLine(logits, images, texts [][]float32, biased bool) (scale, bias float6
 	}
 	return scale, bias, nil
 }
+
+// Projection takes vectors of In values to Out values: the last layer of one side of a dual encoder, where it is kept
+// beside the graph. A nil one leaves them as they are.
+type Projection struct {
+	Out, In int
+	Weights []float32 // Out x In, row-major
+}
+
+// project passes on the error of what made the vectors.
+func (p *Projection) project(vectors [][]float32, err error) ([][]float32, error) {
+	if p == nil || err != nil {
+		return vectors, err
+	}
+	out := make([][]float32, len(vectors))
+	for i, v := range vectors {
+		if len(v) != p.In {
+			return nil, fmt.Errorf("graph gives vectors of %d values, and the projection beside it takes %d: %w", len(v), p.In, label.ErrBadModel)
+		}
+		out[i] = make([]float32, p.Out)
+		for j := range out[i] {
+			var sum float64
+			for k, w := range p.Weights[j*p.In : (j+1)*p.In] {
+				sum += float64(w) * float64(v[k])
+			}
+			out[i][j] = float32(sum)
+		}
+	}
+	return out, nil
+}

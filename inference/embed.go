@@ -21,9 +21,10 @@ const (
 
 // Embedding pools the hidden states of an encoder, as sentence-transformers does.
 type Embedding struct {
-	Text      TextEncoder
-	Pooling   Pooling // "" where the graph pools
-	Normalize bool    // scale to Euclidean length 1
+	Text       TextEncoder
+	Pooling    Pooling // "" where the graph pools
+	Projection *Projection
+	Normalize  bool // scale to Euclidean length 1
 }
 
 // Encode gives one row per text, or one per window.
@@ -42,7 +43,7 @@ func (t *Embedding) Run(ctx context.Context, s Session, rows []Row) ([][]float32
 		pooled = append(pooled, "pooler_output")
 	}
 	if name, tensor, ok := output(out, pooled...); ok {
-		return matrix(name, tensor, len(rows))
+		return t.Projection.project(matrix(name, tensor, len(rows)))
 	}
 	name, hidden, ok := output(out, "last_hidden_state", "token_embeddings", "output_0")
 	if !ok {

@@ -108,8 +108,9 @@ func (e *ImageEncoder) merge(vectors [][]float32) []float32 { return vectors[0] 
 // ImageEmbedding reads the embedding of a picture: image_embeds (a dual encoder's projection), else pooler_output, else
 // the first vector of last_hidden_state (the class token).
 type ImageEmbedding struct {
-	Image     ImageEncoder
-	Normalize bool // scale to Euclidean length 1
+	Image      ImageEncoder
+	Projection *Projection
+	Normalize  bool // scale to Euclidean length 1
 
 	// Classes are those that the graph mixes an embedding from (ConSE, Norouzi et al. 2014) and gives in class_probs.
 	// Where they are set, rows' vectors end in these probabilities, to explain a label by.
@@ -133,7 +134,7 @@ func (t *ImageEmbedding) Run(ctx context.Context, s Session, rows []Row) ([][]fl
 		}
 		vectors, err := matrix(name, tensor, len(rows))
 		if err != nil || t.Classes == nil {
-			return vectors, err
+			return t.Projection.project(vectors, err)
 		}
 		return t.withClasses(vectors, out)
 	}

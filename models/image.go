@@ -96,7 +96,7 @@ func (c *config) dualEncoder(m *Manifest) error {
 	}
 	if m.LogitScale == 0 && slices.ContainsFunc(m.Files, func(f File) bool { return f.Part == Vision }) {
 		if c.sigmoid() {
-			return fmt.Errorf("vision_model and text_model do not hold the logit scale and bias: put model.onnx beside them, "+
+			return fmt.Errorf("vision_model and text_model do not hold the logit scale and bias: put model.onnx or model.safetensors beside them, "+
 				"or write {\"labelloop\": {\"logit_scale\": ..., \"logit_bias\": ...}} into config.json: %w", ErrUnsupported)
 		}
 		m.LogitScale = clipScale

@@ -186,6 +186,7 @@ func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
 	maps.DeleteFunc(roles, func(name, _ string) bool { return !f.has(name) })
 	needs := map[string]int64{}
 	split := slices.ContainsFunc(graphs, func(g string) bool { return partOf(g) == Text })
+	projected := false
 	for _, name := range graphs {
 		roles[name] = RoleGraph
 		g, err := f.readGraph(name)
@@ -195,12 +196,21 @@ func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
 		if m.Outputs == nil {
 			m.Outputs = g.outputs
 		}
+		projected = projected || slices.Contains(g.outputs, "image_embeds") || slices.Contains(g.outputs, "text_embeds")
 		for location, size := range g.external {
 			p := path.Join(path.Dir(name), location)
 			needs[p] = max(needs[p], size)
 			if roles[p] == "" {
 				roles[p] = RoleWeights
 			}
+		}
+	}
+	if split && f.has(weightsName) {
+		if err := f.weights(m, projected); err != nil {
+			return err
+		}
+		if m.Projection {
+			roles[weightsName] = RoleWeights
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(roles)) {

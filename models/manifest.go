@@ -69,6 +69,7 @@ type Manifest struct {
 	Templates   []string     `json:"templates,omitempty"`   // zero-shot prompts, each with one "{}"
 	LogitScale  float64      `json:"logit_scale,omitempty"` // factor on cosines; 0 where the model has none
 	LogitBias   float64      `json:"logit_bias,omitempty"`  // added to them
+	Projection  bool         `json:"projection,omitempty"`  // model.safetensors holds what brings both parts to one space
 
 	Files []File `json:"files"` // sorted by path
 

@@ -5,8 +5,9 @@
     python scripts/image_models.py --vocabulary WHEEL [--seed N]        compares bin/labelloop with transformers on new
                                                                         pictures, labels and weights, ViT-B/32 included
 
-Models: CLIP and SigLIP as one graph and as two, ViT, ResNet and ConvNeXt classifiers. WHEEL is open-clip-torch's, which
-holds CLIP's byte-pair vocabulary. Logits may differ by 1e-3 (CLIP, SigLIP) and 1e-4 (classifiers).
+Models: CLIP and SigLIP as one graph and as two, CLIP with its projections beside the two, ViT, ResNet and ConvNeXt
+classifiers. WHEEL is open-clip-torch's, which holds CLIP's byte-pair vocabulary. Logits may differ by 1e-3 (CLIP, SigLIP)
+and 1e-4 (classifiers).
 """
 
 import argparse
@@ -28,6 +29,7 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, Regex
 
 import fixtures
@@ -190,8 +192,9 @@ def image_size(processor):
     return size.get("height") or size["shortest_edge"]
 
 
-def write_dual(folder, model, processor, tokenizer, split):
-    """Write a dual encoder as transformers.js lays it out. split: a graph for each side."""
+def write_dual(folder, model, processor, tokenizer, split, beside=False):
+    """Write a dual encoder as transformers.js lays it out. split: a graph for each side; beside: without CLIP's projections,
+    which stay in model.safetensors."""
     save(folder, model, processor)
     tokenizer.save_pretrained(folder)
     (folder / "onnx").mkdir()
@@ -203,9 +206,14 @@ def write_dual(folder, model, processor, tokenizer, split):
         inputs = [texts[0], "pixel_values", *texts[1:]]
         export(model.forward, folder / "onnx" / "model.onnx", inputs, outputs, size, tokens)
         return
-    names = ("pooler_output", "pooler_output") if sigmoid else ("image_embeds", "text_embeds")
-    export(model.get_image_features, folder / "onnx" / "vision_model.onnx", ["pixel_values"], names[:1], size)
-    export(model.get_text_features, folder / "onnx" / "text_model.onnx", texts, names[1:], size, tokens)
+    names = ("pooler_output", "pooler_output") if sigmoid or beside else ("image_embeds", "text_embeds")
+    sides = (model.vision_model, model.text_model) if beside else (model.get_image_features, model.get_text_features)
+    export(sides[0], folder / "onnx" / "vision_model.onnx", ["pixel_values"], names[:1], size)
+    export(sides[1], folder / "onnx" / "text_model.onnx", texts, names[1:], size, tokens)
+    if beside:
+        kept = ("visual_projection.weight", "text_projection.weight", "logit_scale")
+        save_file({name: model.state_dict()[name].contiguous() for name in kept}, folder / "model.safetensors")
+        return
     config = json.loads((folder / "config.json").read_text())
     config["labelloop"] = {"logit_scale": model.logit_scale.exp().item()}
     if sigmoid:
@@ -272,10 +280,10 @@ def write_golden():
     duals = {"clip": (tokenizer, *clip(tokenizer, False)), "siglip": (sig := siglip_tokenizer(), *siglip(sig))}
     for kind, (tokenizer, model, processor) in duals.items():
         randomize(model, 3)
-        for split in (False, True):
-            folder = GOLDEN / (kind + "-two" * split)
+        for form in ("", "-two", "-beside")[: 3 if kind == "clip" else 2]:
+            folder = GOLDEN / (kind + form)
             folder.mkdir(parents=True)
-            write_dual(folder, model, processor, tokenizer, split)
+            write_dual(folder, model, processor, tokenizer, form != "", form == "-beside")
             runs = [{"templates": t, "logits": rounded(dual_logits(model, processor, tokenizer, paths, LABELS, t))}
                     for t in ([TEMPLATES[0]], TEMPLATES)]  # fmt: skip
             golden(folder, labels=LABELS, runs=runs)
@@ -319,21 +327,21 @@ def compare(args):
             nonlocal failed
             diff = max(abs(r["scores"][label] - w) for r, row in zip(got, want.tolist(), strict=True) for label, w in zip(labels, row, strict=True))
             failed = failed or not diff <= tolerance
-            print(f"{name:34} {len(got):4} pictures   {diff:.1e}" + ("" if diff <= tolerance else "   DIFFERS"), flush=True)
+            print(f"{name:44} {len(got):4} pictures   {diff:.1e}" + ("" if diff <= tolerance else "   DIFFERS"), flush=True)
 
         tokenizer, sig = clip_tokenizer(read_merges(args.vocabulary)), siglip_tokenizer()
         duals = [("clip, small", tokenizer, *clip(tokenizer, False)), ("clip, ViT-B/32", tokenizer, *clip(tokenizer, True)), ("siglip", sig, *siglip(sig))]
         for name, tok, model, processor in duals:
             randomize(model, args.seed)
-            for split in (False, True):
-                folder = tmp / f"{name.replace(' ', '').replace('/', '-')}{split}"
+            for form in ("one graph", "two graphs", "projection beside")[: 2 if name == "siglip" else 3]:
+                folder = tmp / f"{name} {form}".replace("/", "-")
                 folder.mkdir()
-                write_dual(folder, model, processor, tok, split)
+                write_dual(folder, model, processor, tok, form != "one graph", form == "projection beside")
                 for templates in ([TEMPLATES[0]], TEMPLATES):
                     logits = dual_logits(model, processor, tok, paths, LABELS, templates)
                     want = torch.sigmoid(logits) if "siglip" in name else logits.softmax(-1)
                     flags = [f for t in templates for f in ("--template", t)] + ["--labels", ",".join(LABELS)]
-                    title = f"{name}, {1 + split} graphs, {len(templates)} templates"
+                    title = f"{name}, {form}, {len(templates)} templates"
                     case(title, labelloop(folder, paths, *flags), want, 1e-3, LABELS)
         for kind in ("vit", "resnet", "convnext"):
             folder = tmp / kind

@@ -54,7 +54,8 @@ func (f *modelFlags) imageTask(ctx context.Context, e *engine) (inference.Task, 
 			}
 			inference.Join(&text, image)
 		}
-		return &inference.ImageEmbedding{Image: *image, Normalize: m.Task == models.ZeroShotImage}, nil
+		last, err := projection(e.model, models.Vision)
+		return &inference.ImageEmbedding{Image: *image, Projection: last, Normalize: m.Task == models.ZeroShotImage}, err
 	}
 	return nil, label.Errorf(label.ErrUsage, "--task %s: model %s is made for %s", task, e.model, m.Task)
 }
@@ -111,9 +112,25 @@ func (f *modelFlags) imageZeroShot(ctx context.Context, e *engine, image *infere
 	if f.explain {
 		query.Classes = m.Labels
 	}
+	if query.Projection, err = projection(e.model, models.Vision); err != nil {
+		return nil, err
+	}
+	prompt := &inference.Embedding{Text: text}
+	if prompt.Projection, err = projection(e.model, models.Text); err != nil {
+		return nil, err
+	}
 	similarity.Query = query
-	similarity.Centers, err = f.centers(ctx, e, session, &inference.Embedding{Text: text}, classes)
+	similarity.Centers, err = f.centers(ctx, e, session, prompt, classes)
 	return similarity, err
+}
+
+// projection reads the last layer of a part, where the model keeps it beside the graph.
+func projection(model *models.Model, part string) (*inference.Projection, error) {
+	weights, rows, cols, err := model.Projection(part)
+	if weights == nil || err != nil {
+		return nil, err
+	}
+	return &inference.Projection{Out: rows, In: cols, Weights: weights}, nil
 }
 
 // anyLabels names a model of the same kind that takes any labels.

@@ -50,7 +50,7 @@ func readImageGolden(t *testing.T, name string) (g imageGolden, items []label.It
 
 func TestDualEncodersEqualTransformers(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	for _, name := range []string{"clip", "clip-two", "siglip", "siglip-two"} {
+	for _, name := range []string{"clip", "clip-two", "clip-beside", "siglip", "siglip-two"} {
 		t.Run(name, func(t *testing.T) {
 			g, items := readImageGolden(t, name)
 			for _, run := range g.Runs {

@@ -66,15 +66,9 @@ func gifColors(data []byte) (colors [][3]byte, transparent int, err error) {
 			if label := data[1]; label == 0xf9 && len(data) >= 7 && data[3]&1 != 0 {
 				transparent = int(data[6])
 			}
-			data = data[2:]
-			for len(data) > 0 && data[0] != 0 {
-				n := 1 + int(data[0])
-				if len(data) < n {
-					return nil, 0, cut
-				}
-				data = data[n:]
+			if data = skipBlocks(data[2:]); data == nil {
+				return nil, 0, cut
 			}
-			data = data[min(len(data), 1):]
 		case 0x2c: // the frame: left, top, width, height, flags
 			if len(data) < 10 {
 				return nil, 0, cut
@@ -88,4 +82,42 @@ func gifColors(data []byte) (colors [][3]byte, transparent int, err error) {
 		}
 	}
 	return nil, 0, cut
+}
+
+// skipBlocks steps over blocks of a length each up to an empty one; nil where the file ends before a block does.
+func skipBlocks(data []byte) []byte {
+	for len(data) > 0 && data[0] != 0 {
+		n := 1 + int(data[0])
+		if len(data) < n {
+			return nil
+		}
+		data = data[n:]
+	}
+	return data[min(len(data), 1):]
+}
+
+// gifFrames counts the frames of a GIF without decoding one, up to limit.
+func gifFrames(data []byte, limit int) int {
+	colors := func(at int) int { // the bytes that a colour table takes, which the flags at that place speak of
+		if len(data) <= at || data[at]&0x80 == 0 {
+			return 0
+		}
+		return 3 * (2 << (data[at] & 7))
+	}
+	skip := func(n int) { data = data[min(n, len(data)):] }
+	skip(13 + colors(10))
+	for n := 0; ; {
+		switch {
+		case n == limit || len(data) < 2:
+			return n
+		case data[0] == 0x21:
+			skip(2)
+		case data[0] == 0x2c:
+			n++
+			skip(11 + colors(9)) // and the code size
+		default:
+			return n
+		}
+		data = skipBlocks(data)
+	}
 }

@@ -60,6 +60,9 @@ func readHeader(data []byte) (header, error) {
 	case has(0, pngMagic):
 		return readPNGHeader(data)
 	case has(0, "GIF87a"), has(0, "GIF89a"):
+		if gifFrames(data, maxFrames+1) > maxFrames {
+			return header{}, fmt.Errorf("GIF of more than %d frames: %w", maxFrames, ErrTooBig)
+		}
 		c, err := gif.DecodeConfig(bytes.NewReader(data))
 		return sized("GIF", c, err)
 	case has(0, "BM"):

@@ -30,12 +30,18 @@ func (p *Picture) row(y int) []byte { return p.Pix[y*p.Width*3 : (y+1)*p.Width*3
 // Errors that say what is wrong with a picture.
 var (
 	ErrFormat  = errors.New("not a picture that can be read: want JPEG, PNG, WebP, GIF or BMP")
-	ErrTooBig  = errors.New("too many pixels")
+	ErrTooBig  = errors.New("too large a picture")
 	ErrDamaged = errors.New("the picture is damaged")
 )
 
 // DefaultMaxPixels is the largest picture that is decoded where nothing else is asked for.
 const DefaultMaxPixels = 100_000_000
+
+// What no picture is that a model could see anything in: such a file was made to keep a decoder busy.
+const (
+	maxFrames = 10_000 // of a GIF
+	maxAspect = 10_000 // the longer side over the shorter: a crop keeps less than that part of it
+)
 
 // bytesInFlight bounds the memory of all pictures that are being decoded. A larger one waits until it is alone.
 const bytesInFlight = 512 << 20
@@ -66,6 +72,9 @@ func (d Decoder) Use(ctx context.Context, data []byte, use func(*Picture) error)
 	}
 	if h.width > limit/h.height {
 		return fmt.Errorf("%s of %d x %d pixels; %d are allowed: %w", h.format, h.width, h.height, limit, ErrTooBig)
+	}
+	if long, short := max(h.width, h.height), min(h.width, h.height); long/short > maxAspect {
+		return fmt.Errorf("%s of %d x %d pixels, a side more than %d times the other: %w", h.format, h.width, h.height, maxAspect, ErrTooBig)
 	}
 	weight := min(h.memory(), bytesInFlight)
 	if err := inFlight.Acquire(ctx, weight); err != nil {

@@ -67,20 +67,36 @@ func TestBombsAndWrongFilesAreRefused(t *testing.T) {
 	}
 }
 
-func TestManyFramesCostOne(t *testing.T) {
+// TestFilmsAndStringsAreRefused: a picture of as many frames, or as long, as one may be is decoded, and one more is not.
+func TestFilmsAndStringsAreRefused(t *testing.T) {
 	frame := image.NewPaletted(image.Rect(0, 0, 9, 7), color.Palette{color.Black, color.White})
 	frame.Pix[3] = 1
-	all := &gif.GIF{}
-	for range 50_000 {
-		all.Image, all.Delay = append(all.Image, frame), append(all.Delay, 1)
+	for frames, ok := range map[int]bool{1: true, maxFrames: true, maxFrames + 1: false, 50_000: false} {
+		all := &gif.GIF{}
+		for range frames {
+			all.Image, all.Delay = append(all.Image, frame), append(all.Delay, 1)
+		}
+		var data bytes.Buffer
+		if err := gif.EncodeAll(&data, all); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Decoder{}.Decode(data.Bytes())
+		if !ok {
+			if !errors.Is(err, ErrTooBig) {
+				t.Errorf("%d frames: %v", frames, err)
+			}
+		} else if err != nil || p.Width != 9 || p.Pix[9] != 255 || p.Pix[0] != 0 {
+			t.Errorf("%d frames: %v, %v", frames, p, err)
+		}
 	}
-	var data bytes.Buffer
-	if err := gif.EncodeAll(&data, all); err != nil {
-		t.Fatal(err)
-	}
-	p, err := Decoder{}.Decode(data.Bytes())
-	if err != nil || p.Width != 9 || p.Pix[9] != 255 || p.Pix[0] != 0 {
-		t.Errorf("first frame: %v, %v", p, err)
+	for width, ok := range map[int]bool{maxAspect: true, 60_000: false} {
+		var data bytes.Buffer
+		if err := png.Encode(&data, image.NewGray(image.Rect(0, 0, width, 1))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (Decoder{}).Decode(data.Bytes()); ok != (err == nil) || !ok && !errors.Is(err, ErrTooBig) {
+			t.Errorf("%d x 1: %v", width, err)
+		}
 	}
 }
 
@@ -130,13 +146,13 @@ func TestOrientationIsReadAndAppliedByFlag(t *testing.T) {
 	}
 }
 
-// TestExtremeShapes resizes what would be gigapixels if rows that the crop drops were computed.
+// TestExtremeShapes resizes what would be half a gigapixel if rows that the crop drops were computed.
 func TestExtremeShapes(t *testing.T) {
 	processor, err := ParseProcessor([]byte(`{"image_processor_type":"CLIPImageProcessor"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, size := range [][2]int{{60_000, 1}, {1, 60_000}, {1, 1}} {
+	for _, size := range [][2]int{{10_000, 1}, {1, 10_000}, {1, 1}} {
 		img := image.NewGray(image.Rect(0, 0, size[0], size[1]))
 		for i := range img.Pix {
 			img.Pix[i] = 200
