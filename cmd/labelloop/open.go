@@ -58,7 +58,7 @@ func (f *modelFlags) bind(c *cobra.Command) {
 	flags.StringVarP(&f.model, "model", "m", "", "model: a name from 'labelloop models list', NAME@VERSION, or a directory")
 	flags.StringVar(&f.task, "task", taskAuto, strings.Join([]string{taskAuto, taskClassify, taskZeroShot, taskEmbed,
 		taskImageClassify, taskImageZeroShot, taskImageEmbed}, ", "))
-	flags.StringVar(&f.device, "device", "cpu", "execution provider: "+strings.Join(ort.Devices(), ", "))
+	flags.StringVar(&f.device, "device", ort.CPU, "execution provider: "+strings.Join(ort.Devices(), ", "))
 	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16, bf16 or int8: which of the model's graphs to run")
 	flags.StringSliceVarP(&f.labels, "labels", "l", nil, "labels to choose among, for zero-shot or as a part of the model's label set")
 	flags.StringVar(&f.labelsFile, "labels-file", "", "file with a label a line: NAME, or NAME<tab>DESCRIPTION<tab>...")
@@ -158,7 +158,7 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 	if m.ReadsImages() {
 		cpu, accelerator, e.window = picturesCPU, picturesAccelerator, windowPictures
 	}
-	if e.workers, e.budget = f.threads, cpu; e.session.Device != "cpu" {
+	if e.workers, e.budget = f.threads, cpu; e.session.Device != ort.CPU {
 		e.workers, e.budget = 2, accelerator // one batch is copied while another is run
 	}
 	if f.budget > 0 {

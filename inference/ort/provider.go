@@ -10,8 +10,10 @@ import (
 	"github.com/labelloop/labelloop/internal/label"
 )
 
-// Auto chooses the first accelerator that the runtime can use, else the CPU.
-const Auto = "auto"
+const (
+	Auto = "auto" // the first accelerator that the runtime can use, else the CPU
+	CPU  = "cpu"  // which is always there
+)
 
 // provider is an execution provider by its name on the command line.
 type provider struct {
@@ -27,7 +29,7 @@ var providers = []provider{
 	{"coreml", func(o *onnx.SessionOptions) error { return o.AppendExecutionProviderCoreMLV2(nil) }, "needs macOS"},
 	{"directml", func(o *onnx.SessionOptions) error { return o.AppendExecutionProviderDirectML(0) }, "needs Windows and the DirectML build of ONNX Runtime"},
 	{"openvino", func(o *onnx.SessionOptions) error { return o.AppendExecutionProviderOpenVINO(nil) }, "needs the OpenVINO build of ONNX Runtime"},
-	{"cpu", func(*onnx.SessionOptions) error { return nil }, ""},
+	{CPU, func(*onnx.SessionOptions) error { return nil }, ""},
 }
 
 // Devices lists the names that Open takes.

@@ -28,10 +28,12 @@ import image_models
 from bench import ROOT, arguments, call, machine, replace_section
 
 LABELS = ["cat", "dog", "horse", "bee", "owl", "castle", "bridge", "flower", "rocket", "ball"]
+MORE_LABELS = ["tree", "house", "river", "man", "woman", "child", "car", "road", "mountain", "lamp"]  # for the ranges of int8
 TEMPLATE = "This is a photo of {}."
 SIZE, QUALITY = (500, 400), 87
 BATCH = 32  # of the PyTorch loop
 PREPARED = 100  # pictures that are decoded and resized on one core
+INT8 = "labelloop --precision int8 (scripts/quantize.py)"
 BEGIN, END = "<!-- pictures, written by make bench -->\n", "<!-- end of pictures -->\n"
 
 
@@ -65,11 +67,17 @@ class Bench:
         if not (self.model / "onnx" / "text_model.onnx").exists():
             self.model.mkdir(parents=True, exist_ok=True)
             image_models.write_dual(self.model, *self.torch, split=True)
+        if not (self.model / "onnx" / "text_model_int8.onnx").exists():
+            prompts = folder / "prompts.txt"
+            prompts.write_text("".join(TEMPLATE.format(label) + "\n" for label in LABELS + MORE_LABELS), "utf-8")
+            photographs = ROOT / "testdata" / "images"
+            command = [sys.executable, HERE.parent / "quantize.py", self.model, "--texts", prompts, "--pictures", photographs]
+            subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr)
 
-    def labelloop(self):
+    def labelloop(self, precision="fp32"):
         output = self.folder / "labels.jsonl"
         command = [self.args.binary, "label", "--model", self.model, "--labels", ",".join(LABELS), "--json", "--overwrite"]
-        command += ["--threads", self.args.threads, "--output", output, self.folder / "pictures"]
+        command += ["--precision", precision, "--threads", self.args.threads, "--output", output, self.folder / "pictures"]
         seconds = call(command)["seconds"]
         with open(output, encoding="utf-8") as file:
             return seconds, [json.loads(line)["label"] for line in file]
@@ -137,6 +145,7 @@ def main():
     bench = Bench(args, args.deps / "bench" / "clip")
     contenders = {
         "labelloop": bench.labelloop,
+        INT8: lambda: bench.labelloop("int8"),
         "the graph alone, on labelloop's batches": bench.run_alone,
         f"PyTorch loop, batches of {BATCH}, label embeddings cached": bench.loop,
         "transformers zero-shot-image-classification pipeline": bench.pipeline,
@@ -150,16 +159,18 @@ def main():
             print(f"    round {r + 1}: {name}: {took:.2f} s", file=sys.stderr)
         cores.append(bench.preparing())
         print(f"    round {r + 1}: preparing on one core: {cores[-1][0]:.0f} and {cores[-1][1]:.0f} pictures/s", file=sys.stderr)
-    rows = ["| | pictures/s | labelloop / this | same labels |", "|---|---|---|---|"]
+    rows = ["| | pictures/s | labelloop / this | labelloop int8 / this | same labels |", "|---|---|---|---|---|"]
 
     def ratio_text(ratios):
         return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
+    def faster(own, other):
+        return "" if own == other else ratio_text([b / a for a, b in zip(seconds[own], seconds[other])])
+
     reference = labels["transformers zero-shot-image-classification pipeline"]
     for name, took in seconds.items():
-        ratio = ratio_text([other / own for other, own in zip(took, seconds["labelloop"])]) if name != "labelloop" else ""
         same = f"{100 * np.mean([a == b for a, b in zip(labels[name], reference, strict=True)]):.1f} %" if labels[name] else ""
-        rows.append(f"| {name} | {args.items / statistics.median(took):.1f} | {ratio} | {same} |")
+        rows.append(f"| {name} | {args.items / statistics.median(took):.1f} | {faster('labelloop', name)} | {faster(INT8, name)} | {same} |")
     ours, theirs = (statistics.median(c) for c in zip(*cores))
     rows += ["", "| bytes to values, one core | pictures/s | labelloop / this |", "|---|---|---|", f"| labelloop | {ours:.0f} | |"]
     rows += [f"| Pillow and CLIPImageProcessor | {theirs:.0f} | {ratio_text([a / b for a, b in cores])} |"]
