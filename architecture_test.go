@@ -21,6 +21,7 @@ var outside = map[string]string{
 	"github.com/yalue/onnxruntime_go":  "inference/ort",
 	"github.com/parquet-go/parquet-go": "internal/dataset",
 	"github.com/spf13/cobra":           "cmd/labelloop",
+	"github.com/mattn/go-sqlite3":      "internal/sqlite",
 }
 
 // imports reads the table of docs/ARCHITECTURE.md: a room, and the rooms of ours that it may import.

@@ -55,7 +55,11 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(labelCommand(), modelsCommand(), benchCommand())
+	root.AddCommand(
+		labelCommand(), modelsCommand(), benchCommand(), // files
+		initCommand(), importCommand(), predictCommand(), selectCommand(), calibrateCommand(), statusCommand(), exportCommand(), labelSetCommand(), backupCommand(), // projects
+		simulateCommand(),
+	)
 	return root
 }
 

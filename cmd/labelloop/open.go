@@ -54,26 +54,38 @@ type modelFlags struct {
 }
 
 func (f *modelFlags) bind(c *cobra.Command) {
+	f.bindModel(c)
+	f.bindPrompts(c)
 	flags := c.Flags()
-	flags.StringVarP(&f.model, "model", "m", "", "model: a name from 'labelloop models list', NAME@VERSION, or a directory")
-	flags.StringVar(&f.task, "task", taskAuto, strings.Join([]string{taskAuto, taskClassify, taskZeroShot, taskEmbed,
-		taskImageClassify, taskImageZeroShot, taskImageEmbed}, ", "))
-	flags.StringVar(&f.device, "device", ort.CPU, "execution provider: "+strings.Join(ort.Devices(), ", "))
-	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16, bf16 or int8: which of the model's graphs to run")
 	flags.StringSliceVarP(&f.labels, "labels", "l", nil, "labels to choose among, for zero-shot or as a part of the model's label set")
-	flags.StringVar(&f.labelsFile, "labels-file", "", "file with a label a line: NAME, or NAME<tab>DESCRIPTION<tab>...")
-	flags.StringArrayVar(&f.templates, "template", nil, "text that a label is put into at {}; several are averaged; openai and openai-short are CLIP's sets for pictures")
 	flags.BoolVar(&f.multiLabel, "multi-label", false, "zero-shot: judge each label by itself")
 	flags.Float64Var(&f.threshold, "threshold", 0.5, "multi-label: probability from which a label applies")
 	flags.IntVarP(&f.topK, "top-k", "k", 5, "scores to keep per item; 0 keeps all")
+}
+
+// bindModel binds what every run of a model needs.
+func (f *modelFlags) bindModel(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVarP(&f.model, "model", "m", "", "model: a name from 'labelloop models list', NAME@VERSION, or a directory")
+	flags.StringVar(&f.device, "device", ort.CPU, "execution provider: "+strings.Join(ort.Devices(), ", "))
+	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16, bf16 or int8: which of the model's graphs to run")
 	flags.StringVar(&f.long, "long", string(inference.LongTruncate), "texts longer than the model takes: truncate, window-mean or window-max")
 	flags.IntVar(&f.maxLength, "max-length", 0, "tokens of a text that the model sees (default: all that it takes)")
 	flags.IntVar(&f.stride, "stride", 64, "tokens that neighbouring windows share")
-	flags.Float64Var(&f.scale, "scale", 0, "zero-shot by embedding: what cosines are multiplied by before the softmax (default: the model's, or 20)")
 	flags.IntVar(&f.threads, "threads", runtime.NumCPU(), "processor cores to use")
-	flags.IntVar(&f.budget, "batch", 0, "size of a batch: tokens, padding included, or pictures (default: what suits the device)")
 	flags.IntVar(&f.maxPixels, "max-pixels", pixel.DefaultMaxPixels, "pictures of more pixels become error records")
 	flags.BoolVar(&f.orient, "exif-orientation", false, "turn pictures as their EXIF orientation says")
+}
+
+// bindPrompts binds what is asked of a model.
+func (f *modelFlags) bindPrompts(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.task, "task", taskAuto, strings.Join([]string{taskAuto, taskClassify, taskZeroShot, taskEmbed,
+		taskImageClassify, taskImageZeroShot, taskImageEmbed}, ", "))
+	flags.StringVar(&f.labelsFile, "labels-file", "", "file with a label a line: NAME, or NAME<tab>DESCRIPTION<tab>...")
+	flags.StringArrayVar(&f.templates, "template", nil, "text that a label is put into at {}; several are averaged; openai and openai-short are CLIP's sets for pictures")
+	flags.Float64Var(&f.scale, "scale", 0, "zero-shot by embedding: what cosines are multiplied by before the softmax (default: the model's, or 20)")
+	flags.IntVar(&f.budget, "batch", 0, "size of a batch: tokens, padding included, or pictures (default: what suits the device)")
 }
 
 // Sizes of a batch where --batch does not say, in tokens and in pictures. A processor core is fastest while a batch's

@@ -42,9 +42,9 @@ func (c Columns) resolve(have []string) (Columns, error) {
 		}
 	}
 	c.ID = usual(c.ID, usualID, have)
-	names, what := usualText, "text"
+	names, what := c.contents(), "text"
 	if c.Images {
-		names, what = usualImage, "pictures' paths"
+		what = "pictures' paths"
 	}
 	c.Text = usual(c.Text, names, have)
 	c.Label = usual(c.Label, usualLabel, have)
@@ -54,13 +54,16 @@ func (c Columns) resolve(have []string) (Columns, error) {
 	return c, nil
 }
 
-// usualContent is what the column of the items themselves is called where nothing else is known.
-func (c Columns) usualContent() string {
+// contents are the usual names of the column of the items themselves.
+func (c Columns) contents() []string {
 	if c.Images {
-		return usualImage[0]
+		return usualImage
 	}
-	return usualText[0]
+	return usualText
 }
+
+// usualContent is what the column of the items themselves is called where nothing else is known.
+func (c Columns) usualContent() string { return c.contents()[0] }
 
 func usual(name string, names, have []string) string {
 	if name != "" {

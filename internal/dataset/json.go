@@ -79,3 +79,26 @@ func skipComma(b []byte) []byte {
 	}
 	return b
 }
+
+// firstObject gives the values of the first object in a head, of a line or of an array, as far as they are whole.
+func firstObject(head []byte) map[string]json.RawMessage {
+	head = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(head), []byte("[")))
+	object := map[string]json.RawMessage{}
+	if !bytes.HasPrefix(head, []byte("{")) {
+		return object
+	}
+	d := json.NewDecoder(bytes.NewReader(head))
+	for _, err := d.Token(); err == nil && d.More(); {
+		var key json.Token
+		if key, err = d.Token(); err != nil {
+			break
+		}
+		name, _ := key.(string)
+		object[name] = nil // the value may be cut
+		var value json.RawMessage
+		if err = d.Decode(&value); err == nil {
+			object[name] = value
+		}
+	}
+	return object
+}

@@ -13,16 +13,19 @@ import (
 	"github.com/labelloop/labelloop/internal/label"
 )
 
-// jsonlReader reads JSON, one object per line; a line may also be a plain string, which is a text. Numbers are kept
-// digit by digit (json.Number). Blank lines are stepped over.
-type jsonlReader struct {
+// jsonReader reads JSON, one object per line or all in one array; in place of an object there may also be a plain string,
+// which is a text. Numbers are kept digit by digit (json.Number). Blank lines are stepped over.
+type jsonReader struct {
 	in      *input
 	columns Columns
+	array   *jsonArray // nil: one value per line
+
+	// object makes an item of an object that starts on the line given. The error is why it can't.
+	object func(line int, object map[string]any) (label.Item, error)
 }
 
 // readJSONL looks for the columns in all objects of the head, for a key may be missing from some of them.
 func readJSONL(in *input, c Columns) (reader, error) {
-	r := &jsonlReader{in: in, columns: c}
 	head := in.head()
 	if bytes.HasPrefix(bytes.TrimSpace(head), []byte("[")) {
 		return nil, fmt.Errorf("%s is one JSON array, not one object per line; convert it: jq -c '.[]' FILE > NEW", in.path)
@@ -39,6 +42,12 @@ func readJSONL(in *input, c Columns) (reader, error) {
 			}
 		}
 	}
+	return newJSONReader(in, c, keys)
+}
+
+// newJSONReader makes a reader of objects whose keys, as far as the head shows them, are given.
+func newJSONReader(in *input, c Columns, keys map[string]bool) (*jsonReader, error) {
+	r := &jsonReader{in: in}
 	if len(keys) > 0 {
 		var err error
 		if r.columns, err = c.resolve(slices.Sorted(maps.Keys(keys))); err != nil {
@@ -54,48 +63,59 @@ func readJSONL(in *input, c Columns) (reader, error) {
 			*f.column = f.usual
 		}
 	}
+	r.object = func(line int, object map[string]any) (label.Item, error) { return in.object(line, object, r.columns) }
 	return r, nil
 }
 
-func (r *jsonlReader) next() (label.Item, error) {
+func (r *jsonReader) next() (label.Item, error) {
+	raw, number, err := r.raw()
+	switch {
+	case err == errLongLine:
+		return r.in.fail(number, errLongLine), nil
+	case err == errBrokenArray:
+		return r.in.fail(number, errBrokenArray), nil
+	case err == io.EOF:
+		return label.Item{}, io.EOF
+	case err != nil:
+		return label.Item{}, r.in.wrap(err)
+	}
+	it, err := r.item(number, raw)
+	if err != nil {
+		return r.in.fail(number, err), nil
+	}
+	return it, nil
+}
+
+// raw gives the next value, trimmed of white space, and the line on which it starts.
+func (r *jsonReader) raw() ([]byte, int, error) {
+	if r.array != nil {
+		return r.array.next()
+	}
 	w := r.in.window
 	for {
 		line, err := w.line()
-		switch {
-		case err == errLongLine:
-			return r.in.fail(w.lines, errLongLine), nil
-		case err == io.EOF:
-			return label.Item{}, io.EOF
-		case err != nil:
-			return label.Item{}, r.in.wrap(err)
+		if line = bytes.TrimSpace(line); len(line) > 0 || err != nil {
+			return line, w.lines, err
 		}
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		it, err := r.item(w.lines, line)
-		if err != nil {
-			return r.in.fail(w.lines, err), nil
-		}
-		return it, nil
 	}
 }
 
-// item makes an item of a line. The error is why it can't.
-func (r *jsonlReader) item(number int, line []byte) (label.Item, error) {
-	if !utf8.Valid(line) {
-		return label.Item{}, badUTF8(line)
+// item makes an item of a value. The error is why it can't.
+func (r *jsonReader) item(number int, raw []byte) (label.Item, error) {
+	if !utf8.Valid(raw) {
+		return label.Item{}, badUTF8(raw)
 	}
-	if !json.Valid(line) {
+	if !json.Valid(raw) {
 		var any json.RawMessage
-		err := json.Unmarshal(line, &any)
-		at := int64(len(line))
+		err := json.Unmarshal(raw, &any)
+		at := int64(len(raw))
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			at = syntax.Offset
 		}
 		return label.Item{}, badf("bad JSON at byte %d: %v; write one object per line", at, err)
 	}
-	value, _ := parseJSON(line)
+	value, _ := parseJSON(raw)
 	switch value := value.(type) {
 	case string:
 		it := r.in.item(number, "")
@@ -103,7 +123,7 @@ func (r *jsonlReader) item(number int, line []byte) (label.Item, error) {
 		r.in.check(&it, Columns{Text: r.columns.Text})
 		return it, nil
 	case map[string]any:
-		return r.in.object(number, value, r.columns)
+		return r.object(number, value)
 	}
 	return label.Item{}, badf("the line is %s; write an object such as {%q: \"...\"}", kind(value), r.columns.Text)
 }
@@ -111,14 +131,16 @@ func (r *jsonlReader) item(number int, line []byte) (label.Item, error) {
 // object makes an item of a record whose columns are named in c. It uses up the record: what is left is Item.Meta.
 func (in *input) object(number int, record map[string]any, c Columns) (label.Item, error) {
 	id := ""
-	switch v := record[c.ID].(type) {
-	case nil:
-	case string:
-		id = v
-	case json.Number:
-		id = v.String()
-	default:
-		return label.Item{}, badf("%q is %s; make it a string or a number", c.ID, kind(v))
+	if c.ID != "" {
+		switch v := record[c.ID].(type) {
+		case nil:
+		case string:
+			id = v
+		case json.Number:
+			id = v.String()
+		default:
+			return label.Item{}, badf("%q is %s; make it a string or a number", c.ID, kind(v))
+		}
 	}
 	it := in.item(number, id)
 	for _, f := range []struct {
@@ -136,11 +158,17 @@ func (in *input) object(number int, record map[string]any, c Columns) (label.Ite
 			return label.Item{}, badf("%q is %s; make it a string", f.column, kind(v))
 		}
 	}
-	delete(record, c.ID)
-	delete(record, c.Text)
-	if gold, ok := golds(record[c.Label]); ok {
+	gold, ok := golds(record[c.Label])
+	for _, f := range []struct {
+		column string
+		used   bool
+	}{{c.ID, true}, {c.Text, true}, {c.Label, ok}} {
+		if f.used && f.column != "" { // "" names no column, but may be a key
+			delete(record, f.column)
+		}
+	}
+	if ok && c.Label != "" {
 		it.Gold = gold
-		delete(record, c.Label)
 	}
 	if len(record) > 0 {
 		it.Meta = record

@@ -106,13 +106,16 @@ func (r *fileReader) next() (label.Item, error) {
 	name := r.in.files[r.at]
 	r.at++
 	*r.in.rows = float64(r.at) / float64(len(r.in.files))
-	return picture(name, name, func() ([]byte, error) {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		return readPicture(file)
-	}), nil
+	return picture(name, name, func() ([]byte, error) { return ReadPicture(name) }), nil
+}
+
+// ReadPicture reads the encoded picture of a file.
+func ReadPicture(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return readPicture(file)
 }
 
 // picture makes the item of a picture file.

@@ -284,32 +284,17 @@ func (s *Sink) Finish() error {
 	return nil
 }
 
-// convert makes the output out of the journal, under another name until it is whole.
-func (s *Sink) convert() (err error) {
-	whole := s.path + ".tmp"
-	to, err := os.Create(whole)
+// convert makes the output out of the journal.
+func (s *Sink) convert() error {
+	to, err := createOutput(s.path)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			to.Close()
-			os.Remove(whole)
-		}
-	}()
-	if err := s.pack(io.NewSectionReader(s.out, 0, s.size), to, s.options); err != nil {
+	defer to.abort()
+	if err := s.pack(io.NewSectionReader(s.out, 0, s.size), to.file, s.options); err != nil {
 		return err
 	}
-	if err := to.Sync(); err != nil {
-		return err
-	}
-	if err := to.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(whole, s.path); err != nil {
-		return err
-	}
-	if err := syncFolder(s.path); err != nil {
+	if err := to.commit(); err != nil {
 		return err
 	}
 	return os.Remove(s.records)

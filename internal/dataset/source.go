@@ -33,8 +33,14 @@ type Source struct {
 
 // Open checks all inputs and starts reading: each must be there, be in a format that is known and have the columns
 // asked for. An input is a path, or "-" for standard input; gzip is unpacked. The format is told by the extension where
-// format is ""; standard input and pipes are JSONL where they begin with '{', else plain text.
-func Open(inputs []string, format string, c Columns) (*Source, error) {
+// formatName is ""; standard input and pipes are JSONL where they begin with '{', else plain text.
+func Open(inputs []string, formatName string, c Columns) (*Source, error) {
+	return open(inputs, c, c.Images, func(in *input) (*format, error) { return in.choose(formatName) })
+}
+
+// open is Open for formats that choose tells once the input is open. Where pictures is set, inputs may also be pictures,
+// folders and archives of them.
+func open(inputs []string, c Columns, pictures bool, choose func(*input) (*format, error)) (*Source, error) {
 	s := &Source{columns: c}
 	if len(inputs) == 0 {
 		return nil, label.Errorf(label.ErrUsage, "no input; name files, or - for standard input")
@@ -46,7 +52,7 @@ func Open(inputs []string, format string, c Columns) (*Source, error) {
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%+v\n", c)
 	list := plain(inputs)
-	if c.Images {
+	if pictures {
 		var err error
 		if list, err = expand(inputs); err != nil {
 			return nil, err
@@ -61,7 +67,7 @@ func Open(inputs []string, format string, c Columns) (*Source, error) {
 			prefix = in.name + "/"
 		}
 		in.begin = func() (reader, error) { return in.start(c) }
-		r, err := in.probe(format, prefix, c, digest)
+		r, err := in.probe(choose, pictures, prefix, c, digest)
 		if err != nil {
 			in.close()
 			s.Close()
@@ -102,8 +108,8 @@ func (in *input) start(c Columns) (reader, error) {
 }
 
 // probe opens an input, settles its format, checks what can be checked before reading, and adds to the fingerprint.
-func (in *input) probe(format, prefix string, c Columns, digest io.Writer) (reader, error) {
-	if c.Images {
+func (in *input) probe(choose func(*input) (*format, error), pictures bool, prefix string, c Columns, digest io.Writer) (reader, error) {
+	if pictures {
 		r, err := in.openPictures(prefix, digest)
 		if err != nil {
 			return nil, err
@@ -119,19 +125,8 @@ func (in *input) probe(format, prefix string, c Columns, digest io.Writer) (read
 	if err := in.open(); err != nil {
 		return nil, err
 	}
-	head := in.head()
 	var err error
-	switch {
-	case format != "":
-		in.format, err = formatNamed(format, canRead)
-	case in.stream && bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")):
-		in.format, err = formatNamed("jsonl", canRead)
-	case in.stream:
-		in.format, err = formatNamed("txt", canRead)
-	default:
-		in.format, err = formatOf(in.path, canRead)
-	}
-	if err != nil {
+	if in.format, err = choose(in); err != nil {
 		return nil, err
 	}
 	if in.format.text {
@@ -139,8 +134,21 @@ func (in *input) probe(format, prefix string, c Columns, digest io.Writer) (read
 			return nil, err
 		}
 	}
-	fmt.Fprintf(digest, "%q %s %d %x\n", filepath.Base(in.path), in.format.name, in.size, sha256.Sum256(head))
+	fmt.Fprintf(digest, "%q %s %d %x\n", filepath.Base(in.path), in.format.name, in.size, sha256.Sum256(in.head()))
 	return in.format.read(in, c)
+}
+
+// choose finds the format by its name, or by the extension where that is "".
+func (in *input) choose(name string) (*format, error) {
+	switch {
+	case name != "":
+		return formatNamed(name, canRead)
+	case in.stream && bytes.HasPrefix(bytes.TrimSpace(in.head()), []byte("{")):
+		return formatNamed("jsonl", canRead)
+	case in.stream:
+		return formatNamed("txt", canRead)
+	}
+	return formatOf(in.path, canRead)
 }
 
 // Next gives up to n items, at least one, or io.EOF when all inputs are drained. A row that can't be read comes as an

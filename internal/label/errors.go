@@ -11,6 +11,8 @@ var (
 	ErrBadModel   = errors.New("model can't be used")
 	ErrNoProvider = errors.New("execution provider is not available")
 	ErrItems      = errors.New("some items failed")
+	ErrNotFound   = errors.New("not there")
+	ErrConflict   = errors.New("conflicts with what is there")
 )
 
 // Errorf makes an error of a kind whose text is the message alone: errors.Is finds the kind, people need not read it.

@@ -17,6 +17,9 @@ type Item struct {
 	Meta  map[string]any // the source's other columns, JSON values
 	Place Place
 
+	Number int64 // in its project, in the order of import; 0 outside of a project
+	Split  Split // in its project
+
 	// Load reads the encoded picture of an image item; nil for texts. Held is how many bytes of memory it holds for
 	// that, which are 0 where it reads a file.
 	Load func() ([]byte, error)

@@ -1,0 +1,308 @@
+package activelearn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
+)
+
+// Logistic is a linear classifier over embeddings: softmax or, for multi-label data, a sigmoid for each class.
+type Logistic struct {
+	Weights Matrix    // classes x dimensions
+	Bias    []float32 // one for each class; -Inf for a class never seen, +Inf for a label that every item has
+	Multi   bool      // classes are judged each by itself
+}
+
+// FitLogistic fits multinomial logistic regression to rows of x and their classes y (0 <= y[i] < classes). It minimises
+//
+//	c * sum of the rows' cross-entropies + 1/2 * squared norm of the weights (the bias is not penalised)
+//
+// by L-BFGS, as scikit-learn's LogisticRegression does: with two classes the penalty falls on the difference of their
+// weights, and a class without rows gets probability 0. Where start, a fit of the same shape, is given, the search begins
+// there; the minimum is the same.
+func FitLogistic(x Matrix, y []int, classes int, c float64, start *Logistic) (*Logistic, error) {
+	sets := make([][]int, len(y))
+	for i := range y {
+		sets[i] = y[i : i+1]
+	}
+	return fitLogistic(x, sets, c, fitTolerance, start, NewLogistic(classes, x.Cols, false))
+}
+
+// FitLogisticMulti fits, for each class by itself, whether it is among a row's classes y[i]: one-vs-rest with the sum of
+// the classes' objectives, each as in FitLogistic. A class that all rows agree on gets probability 0 or 1.
+func FitLogisticMulti(x Matrix, y [][]int, classes int, c float64, start *Logistic) (*Logistic, error) {
+	return fitLogistic(x, y, c, fitTolerance, start, NewLogistic(classes, x.Cols, true))
+}
+
+// NewLogistic gives a classifier that has seen nothing.
+func NewLogistic(classes, dimensions int, multi bool) *Logistic {
+	bias := make([]float32, classes)
+	for i := range bias {
+		bias[i] = float32(math.Inf(-1))
+	}
+	return &Logistic{Weights: NewMatrix(classes, dimensions), Bias: bias, Multi: multi}
+}
+
+// Probs gives the probabilities, rows x classes, of the rows of x: softmax rows that sum to 1, or sigmoids.
+func (l *Logistic) Probs(x Matrix) Matrix {
+	probs := NewMatrix(x.Rows, len(l.Bias))
+	if len(probs.Data) == 0 {
+		return probs
+	}
+	for i := range probs.Rows {
+		copy(probs.Row(i), l.Bias)
+	}
+	blas32.Gemm(blas.NoTrans, blas.Trans, 1, general32(x), general32(l.Weights), 1, general32(probs))
+	for i := range probs.Rows {
+		row := probs.Row(i)
+		if l.Multi {
+			for j, z := range row {
+				row[j] = float32(1 / (1 + math.Exp(-float64(z))))
+			}
+			continue
+		}
+		top, sum := slices.Max(row), 0.0
+		for j, z := range row {
+			e := math.Exp(float64(z - top))
+			row[j] = float32(e)
+			sum += e
+		}
+		for j := range row {
+			row[j] = float32(float64(row[j]) / sum)
+		}
+	}
+	return probs
+}
+
+func general32(m Matrix) blas32.General {
+	return blas32.General{Rows: m.Rows, Cols: m.Cols, Stride: m.Cols, Data: m.Data}
+}
+
+const (
+	fitTolerance = 1e-5 // of the mean cross-entropy's gradient: what is left to learn moves no decision
+	biasScale    = 0.25 // feature of the bias: about as steep as the features' leading directions
+)
+
+// fitLogistic fits the parameters of fit, which has seen nothing.
+func fitLogistic(x Matrix, y [][]int, c, tolerance float64, start, fit *Logistic) (*Logistic, error) {
+	classes := len(fit.Bias)
+	if err := checkLogistic(x, y, classes, c); err != nil {
+		return nil, fmt.Errorf("fit logistic regression: %w", err)
+	}
+	rows := make([][]int, classes) // of each class
+	for i, set := range y {
+		for _, class := range set {
+			rows[class] = append(rows[class], i)
+		}
+	}
+	var seen []int // classes that there is something to learn about
+	for class, of := range rows {
+		switch {
+		case len(of) == x.Rows && fit.Multi:
+			fit.Bias[class] = float32(math.Inf(1))
+		case len(of) == x.Rows:
+			fit.Bias[class] = 0 // the only one
+		case len(of) > 0:
+			seen = append(seen, class)
+		}
+	}
+	if len(seen) == 0 {
+		return fit, nil
+	}
+	o := newLogisticObjective(x, c)
+	o.multi = fit.Multi
+	if len(seen) == 2 && !fit.Multi {
+		// Both classes' weights share in the difference that scikit-learn penalises: w and -w with 2 * 1/2 * |2w|^2 / 4 each.
+		o.penalty *= 2
+	}
+	for at, class := range seen {
+		for _, i := range rows[class] {
+			o.positive = append(o.positive, at*x.Rows+i)
+		}
+	}
+	o.logits = blas64.General{Rows: len(seen), Cols: x.Rows, Stride: x.Rows, Data: make([]float64, len(seen)*x.Rows)}
+	params := make([]float64, len(seen)*o.points.Cols)
+	if start != nil && slices.Equal([]int{start.Weights.Rows, start.Weights.Cols}, []int{classes, x.Cols}) {
+		for at, class := range seen {
+			o.load(params[at*o.points.Cols:], start.Weights.Row(class), start.Bias[class])
+		}
+	}
+	params, err := minimise(o.at, params, tolerance)
+	if err != nil {
+		return nil, fmt.Errorf("fit logistic regression to %d rows of %d classes: %w", x.Rows, len(seen), err)
+	}
+	for at, class := range seen {
+		fit.Bias[class] = o.store(fit.Weights.Row(class), params[at*o.points.Cols:])
+	}
+	return fit, nil
+}
+
+func checkLogistic(x Matrix, y [][]int, classes int, c float64) error {
+	if err := x.Check(); err != nil {
+		return err
+	}
+	if x.Rows == 0 || x.Rows != len(y) {
+		return fmt.Errorf("%d rows with %d labels: give as many labels as rows, at least one", x.Rows, len(y))
+	}
+	if !(c > 0) {
+		return fmt.Errorf("c is %g, must be above 0", c)
+	}
+	for i, set := range y {
+		for _, class := range set {
+			if class < 0 || class >= classes {
+				return fmt.Errorf("row %d has class %d of %d", i, class, classes)
+			}
+		}
+	}
+	for i, v := range x.Data {
+		if d := float64(v) - float64(v); d != 0 {
+			return fmt.Errorf("row %d holds %v", i/x.Cols, v)
+		}
+	}
+	return nil
+}
+
+// logisticObjective is the mean cross-entropy and the penalty as a function of the weights (seen classes x (features and
+// bias)). Features are centred and scaled, which moves no minimum (the bias is free) but makes the search short.
+type logisticObjective struct {
+	multi    bool
+	penalty  float64        // of half the squared norm
+	centre   []float64      // mean of the features
+	scale    float64        // what centred features are divided by
+	points   blas64.General // rows x (features and bias)
+	columns  blas64.General // points transposed: the kernels are fast along rows of both factors
+	positive []int          // places in logits whose class applies
+	logits   blas64.General // seen classes x rows; turned into the residuals
+}
+
+func newLogisticObjective(x Matrix, c float64) *logisticObjective {
+	n, d := x.Rows, x.Cols
+	o := &logisticObjective{
+		centre:  make([]float64, d),
+		points:  blas64.General{Rows: n, Cols: d + 1, Stride: d + 1, Data: make([]float64, n*(d+1))},
+		columns: blas64.General{Rows: d + 1, Cols: n, Stride: n, Data: make([]float64, n*(d+1))},
+	}
+	for i := range n {
+		for j, v := range x.Row(i) {
+			o.centre[j] += float64(v) / float64(n)
+		}
+	}
+	for i := range n {
+		for j, v := range x.Row(i) {
+			v := float64(v) - o.centre[j]
+			o.scale += v * v / float64(n)
+			o.points.Data[i*(d+1)+j] = v
+		}
+	}
+	o.scale = math.Sqrt(o.scale)
+	if o.scale == 0 {
+		o.scale = 1 // all rows alike
+	}
+	for i := range n {
+		point := o.points.Data[i*(d+1) : (i+1)*(d+1)]
+		floats.Scale(1/o.scale, point)
+		point[d] = biasScale
+		for j, v := range point {
+			o.columns.Data[j*n+i] = v
+		}
+	}
+	o.penalty = 1 / (c * float64(n) * o.scale * o.scale)
+	return o
+}
+
+// load turns a class's weights and bias into parameters.
+func (o *logisticObjective) load(params []float64, weights []float32, bias float32) {
+	if math.IsInf(float64(bias), 0) {
+		return
+	}
+	b := float64(bias)
+	for j, w := range weights {
+		params[j] = float64(w) * o.scale
+		b += float64(w) * o.centre[j]
+	}
+	params[len(weights)] = b / biasScale
+}
+
+// store turns parameters into a class's weights and gives its bias.
+func (o *logisticObjective) store(weights []float32, params []float64) (bias float32) {
+	b := params[len(weights)] * biasScale
+	for j := range weights {
+		w := params[j] / o.scale
+		weights[j] = float32(w)
+		b -= w * o.centre[j]
+	}
+	return float32(b)
+}
+
+// at gives the objective, and fills in its gradient.
+func (o *logisticObjective) at(params, gradient []float64) float64 {
+	n := float64(o.points.Rows)
+	weights := blas64.General{Rows: o.logits.Rows, Cols: o.points.Cols, Stride: o.points.Cols, Data: params}
+	slopes := weights
+	slopes.Data = gradient
+	blas64.Gemm(blas.NoTrans, blas.Trans, 1, weights, o.points, 0, o.logits)
+	loss := 0.0
+	for _, at := range o.positive {
+		loss -= o.logits.Data[at]
+	}
+	if o.multi {
+		loss += sigmoids(o.logits.Data)
+	} else {
+		loss += softmaxes(o.logits)
+	}
+	for _, at := range o.positive {
+		o.logits.Data[at]--
+	}
+	blas64.Gemm(blas.NoTrans, blas.Trans, 1/n, o.logits, o.columns, 0, slopes)
+	loss /= n
+	for class := range weights.Rows {
+		at := class * weights.Stride
+		w := params[at : at+weights.Cols-1]
+		loss += o.penalty / 2 * floats.Dot(w, w)
+		floats.AddScaled(gradient[at:at+len(w)], o.penalty, w)
+	}
+	return loss
+}
+
+// softmaxes turns logits (classes x rows) into probabilities and gives the sum of the rows' log-sum-exps.
+func softmaxes(logits blas64.General) (total float64) {
+	n := logits.Cols
+	top, sum := slices.Clone(logits.Data[:n]), make([]float64, n)
+	for class := 1; class < logits.Rows; class++ {
+		for i, z := range logits.Data[class*n : (class+1)*n] {
+			top[i] = max(top[i], z)
+		}
+	}
+	for class := range logits.Rows {
+		row := logits.Data[class*n : (class+1)*n]
+		for i, z := range row {
+			row[i] = math.Exp(z - top[i])
+			sum[i] += row[i]
+		}
+	}
+	for class := range logits.Rows {
+		floats.Div(logits.Data[class*n:(class+1)*n], sum)
+	}
+	for i, s := range sum {
+		total += top[i] + math.Log(s)
+	}
+	return total
+}
+
+// sigmoids turns logits into probabilities and gives the sum of log(1 + exp(logit)).
+func sigmoids(logits []float64) (total float64) {
+	for i, z := range logits {
+		e := math.Exp(-math.Abs(z))
+		total += max(z, 0) + math.Log1p(e)
+		logits[i] = 1 / (1 + e)
+		if z < 0 {
+			logits[i] = e / (1 + e)
+		}
+	}
+	return total
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"github.com/labelloop/labelloop/internal/label"
+	"github.com/labelloop/labelloop/internal/sqlite"
+)
+
+// projectFlags are the flags that every verb which works on a project has.
+type projectFlags struct {
+	dir  string
+	json bool
+}
+
+func (f *projectFlags) bind(c *cobra.Command) {
+	c.Flags().StringVarP(&f.dir, "project", "p", ".", "folder of the project")
+	c.Flags().BoolVar(&f.json, "json", false, "write the summary as JSON")
+}
+
+func (f *projectFlags) open(ctx context.Context) (*sqlite.Store, error) {
+	return sqlite.Open(ctx, f.dir)
+}
+
+// with opens the project for work and closes it.
+func (f *projectFlags) with(ctx context.Context, work func(*sqlite.Store) error) error {
+	store, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	err = work(store)
+	if closeErr := store.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// person is who labels where nobody else is named: the user of this machine.
+func person() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "me"
+}
+
+// currentModel finds the model version that a project's verbs go by: the one named, else the one registered last.
+func currentModel(ctx context.Context, s *sqlite.Store, name string) (label.Model, error) {
+	list, err := s.Models(ctx)
+	if err != nil {
+		return label.Model{}, err
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		if m := list[i]; name == "" || name == m.Name || name == m.String() {
+			return m, nil
+		}
+	}
+	if name == "" {
+		return label.Model{}, label.Errorf(label.ErrNotFound, "project %s has no predictions yet; make them with `labelloop predict --model M`", s.Dir())
+	}
+	return label.Model{}, label.Errorf(label.ErrNotFound, "project %s has no predictions of model %s; make them with `labelloop predict --model %s`", s.Dir(), name, name)
+}

@@ -1,0 +1,223 @@
+"""Strategies over embeddings: small-text, scikit-learn's k-means, torch's gradients, and two papers' code in numpy."""
+
+from unittest import mock
+
+import numpy as np
+import sklearn.cluster
+import torch
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+from small_text import (DiscriminativeActiveLearning, EmbeddingKMeans, GreedyCoreset, LightweightCoreset,
+                        SklearnClassifierFactory, SklearnDataset)
+
+
+class Recorder(np.random.RandomState):
+    """Notes the uniform numbers that are drawn, for Go to draw the same."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.drawn = []
+
+    def choice(self, a, size=None, replace=True, p=None):
+        state = self.get_state()
+        self.drawn.append(self.random_sample())
+        self.set_state(state)
+        return super().choice(a, size=size, replace=replace, p=p)
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        values = super().uniform(low, high, size)
+        self.drawn.extend(np.ravel(values))
+        return values
+
+
+def points(rng, rows, dims, blobs=5):
+    """Blobs of points on a grid fine enough to hold no ties and coarse enough for short decimals."""
+    middle = rng.normal(size=(blobs, dims))
+    return np.round((middle[rng.integers(blobs, size=rows)] + 0.5 * rng.normal(size=(rows, dims))) * 128) / 128
+
+
+def split(rng, rows, labelled):
+    """Labelled and unlabelled indexes, each in order."""
+    at = rng.permutation(rows)
+    return np.sort(at[:labelled]), np.sort(at[labelled:])
+
+
+def query(strategy, x, labelled, unlabelled, n):
+    """What small-text picks; it wants embeddings with the unlabelled ones first."""
+    dataset = np.zeros(len(x))
+    return strategy.query(None, dataset, unlabelled, labelled, None, n=n,
+                          embeddings=x[np.concatenate([unlabelled, labelled])])
+
+
+def greedy(rng, x, labelled, n, metric="euclidean", unit=True):
+    labelled, unlabelled = split(rng, len(x), labelled)
+    picks = query(GreedyCoreset(distance_metric=metric, normalize=unit), x, labelled, unlabelled, n)
+    angle = metric == "cosine" or unit
+    return {"x": x, "labelled": labelled, "cosine": angle, "n": n, "picks": picks}
+
+
+def lightweight(rng, x, labelled):
+    labelled, unlabelled = split(rng, len(x), labelled)
+    with mock.patch("numpy.random.choice", side_effect=np.random.choice) as choice:
+        query(LightweightCoreset(), x, labelled, unlabelled, 1)
+    return {"x": x, "labelled": labelled, "chances": choice.call_args.kwargs["p"]}
+
+
+def medoids(rng, x, n):
+    """The step from centers to picks of small-text, with centers that float32 holds and that are halfway between no two
+    points."""
+    class Rounded(sklearn.cluster.KMeans):
+        def fit(self, *args):
+            super().fit(*args)
+            self.cluster_centers_ += rng.normal(scale=1e-3, size=self.cluster_centers_.shape)
+            self.cluster_centers_ = self.cluster_centers_.astype(np.float32).astype(float)
+            seen.append(self.cluster_centers_)
+
+    seen = []
+    with mock.patch("sklearn.cluster.KMeans", Rounded):
+        picks = query(EmbeddingKMeans(), x, np.array([], dtype=int), np.arange(len(x)), n)
+    return {"x": x, "centers": seen[0], "picks": picks}
+
+
+def crowded(rng, x, n):
+    """Centers that share their nearest points."""
+    centers = x[rng.integers(len(x), size=n)].astype(np.float32)
+    picks = EmbeddingKMeans._get_nearest_to_centers_iterative(centers.astype(float), normalize(x))
+    return {"x": x, "centers": centers, "picks": picks}
+
+
+def kmeans(rng, x, k, weights=None):
+    recorder = Recorder(rng.integers(2**31))
+    model = sklearn.cluster.KMeans(k, n_init=1, max_iter=100, random_state=recorder).fit(x, sample_weight=weights)
+    best = sklearn.cluster.KMeans(k, n_init=10, random_state=int(rng.integers(2**31))).fit(x, sample_weight=weights)
+    return {"x": x, "k": k, "weights": weights, "drawn": recorder.drawn, "cluster": model.labels_,
+            "centers": model.cluster_centers_, "best": best.inertia_}
+
+
+def badge(rng, x, classes, n):
+    """Gradients by torch of the loss by the last layer, seeded by scikit-learn."""
+    counts = rng.multinomial(1024 - classes, rng.dirichlet(np.ones(classes), size=len(x))[0], size=len(x)) + 1
+    probs = counts / 1024  # exact in float32, sums included
+    gradients = []
+    for row, p in zip(x, probs, strict=True):
+        weights = torch.zeros(classes, x.shape[1], dtype=torch.float64, requires_grad=True)
+        logits = torch.log(torch.tensor(p)) + weights @ torch.tensor(row)
+        torch.nn.functional.cross_entropy(logits, logits.argmax()).backward()
+        gradients.append(weights.grad.numpy().ravel())
+    gradients = np.array(gradients)
+    recorder = Recorder(rng.integers(2**31))
+    _, picks = sklearn.cluster.kmeans_plusplus(gradients, n, random_state=recorder)
+    squares = ((gradients - gradients[0]) ** 2).sum(axis=1)
+    return {"x": x, "probs": probs, "n": n, "drawn": recorder.drawn, "squares": squares, "picks": picks}
+
+
+def prob_cover(rng, x, labelled, delta, n):
+    """Yehuda et al.'s selection, up to where their graph has no edges left."""
+    labelled, unlabelled = split(rng, len(x), labelled)
+    unit = normalize(x)
+    near = np.linalg.norm(unit[:, None] - unit[None], axis=2) < delta
+    near[:, near[labelled].any(axis=0)] = False
+    picks = []
+    while len(picks) < n and near[unlabelled].any():
+        pick = unlabelled[near[unlabelled].sum(axis=1).argmax()]
+        near[:, near[pick]] = False
+        picks.append(pick)
+    return {"x": x, "labelled": labelled, "delta": delta, "n": n, "picks": picks}
+
+
+def pure_radius(x, k):
+    """The largest of all distances at which 95 % of the balls are pure."""
+    unit = normalize(x)
+    cluster = sklearn.cluster.KMeans(k, n_init=1).fit(unit).labels_
+    distances = np.linalg.norm(unit[:, None] - unit[None], axis=2)
+    other = cluster[:, None] != cluster[None]
+    pure = [d for d in distances[other] if (~((distances < d) & other).any(axis=1)).mean() >= 0.95]
+    return {"x": x, "cluster": cluster, "radius": max(pure)}
+
+
+def typi_clust(rng, x, k, labelled, n):
+    """Hacohen et al.'s selection, with their constants; distances are not squared, as in the paper."""
+    labelled, unlabelled = split(rng, len(x), labelled)
+    unit = normalize(x)
+    cluster = sklearn.cluster.KMeans(k, n_init=1).fit(unit).labels_
+    sizes = np.bincount(cluster, minlength=k)
+    counts = np.bincount(cluster[labelled], minlength=k)
+    order = [c for c in np.lexsort((np.arange(k), -sizes, counts)) if sizes[c] > 5]
+    free = np.isin(np.arange(len(x)), unlabelled)
+    picks = []
+    for i in range(n):
+        members = np.flatnonzero((cluster == order[i % len(order)]) & free)
+        neighbours = NearestNeighbors(n_neighbors=min(20, len(members) // 2) + 1).fit(unit[members])
+        distances, _ = neighbours.kneighbors(unit[members])
+        typicality = 1 / (distances[:, 1:].mean(axis=1) + 1e-5)
+        pick = members[typicality.argmax()]
+        free[pick] = False
+        picks.append(pick)
+    return {"x": x, "cluster": cluster, "labelled": labelled, "n": n, "picks": picks}
+
+
+def discriminative(rng, x, labelled, n):
+    """small-text with logistic regression and few enough unlabelled items to show all of them to the classifier."""
+    labelled, unlabelled = split(rng, len(x), labelled)
+    dataset = SklearnDataset(sparse.csr_matrix(normalize(x)), np.zeros(len(x), dtype=int), target_labels=[0, 1])
+    factory = SklearnClassifierFactory(LogisticRegression(tol=1e-10, max_iter=10_000), 2)
+    strategy = DiscriminativeActiveLearning(factory, min(n, 10), pbar=None)
+    return {"x": x, "labelled": labelled, "n": n, "picks": strategy.query(None, dataset, unlabelled, labelled, None, n=n)}
+
+
+def cases(rng):
+    grid = np.array([[i, j] for i in range(-3, 4) for j in range(-3, 4)], dtype=float)
+    doubled = np.repeat(points(rng, 20, 6), 2, axis=0)
+    return {
+        "greedy": [
+            greedy(rng, points(rng, 90, 8), 5, 40),
+            greedy(rng, points(rng, 90, 8), 5, 40, unit=False),
+            greedy(rng, points(rng, 90, 8), 5, 40, metric="cosine"),
+            greedy(rng, points(rng, 90, 8), 5, 40, metric="cosine", unit=False),
+            greedy(rng, points(rng, 150, 3), 20, 100),
+            greedy(rng, points(rng, 10, 100), 1, 8),
+            greedy(rng, doubled, 2, 15),
+            greedy(rng, doubled, 2, 15, unit=False),
+            greedy(rng, grid, 3, 30, unit=False),  # ties at every step
+            greedy(rng, points(rng, 3, 2), 1, 1),
+        ],
+        "lightweight": [
+            lightweight(rng, points(rng, 100, 8), 0),
+            lightweight(rng, points(rng, 60, 3), 20),
+            lightweight(rng, points(rng, 4, 20), 1),
+        ],
+        "medoids": [medoids(rng, points(rng, 100, 8), k) for k in (1, 5, 20, 90)]
+        + [crowded(rng, points(rng, 40, 5), k) for k in (10, 40)],
+        "kmeans": [
+            kmeans(rng, points(rng, 150, 6), 5),
+            kmeans(rng, points(rng, 150, 6), 25),
+            kmeans(rng, points(rng, 100, 2, blobs=12), 12),
+            kmeans(rng, points(rng, 60, 20), 3),
+            kmeans(rng, doubled, 8),
+            kmeans(rng, points(rng, 100, 5), 8, rng.integers(1, 64, size=100) / 16),
+            kmeans(rng, points(rng, 5, 3), 5),
+            kmeans(rng, points(rng, 30, 3), 1),
+        ],
+        "badge": [
+            badge(rng, points(rng, 80, 6), 4, 20),
+            badge(rng, points(rng, 60, 12), 2, 10),
+            badge(rng, points(rng, 30, 3), 25, 30),
+            badge(rng, points(rng, 5, 4), 3, 1),
+        ],
+        "prob_cover": [prob_cover(rng, points(rng, 100, 6), labelled, delta, 30)
+                       for labelled, delta in ((0, 0.2), (0, 0.5), (10, 0.5), (10, 1.0), (0, 1.9))],
+        "pure_radius": [pure_radius(points(rng, 100, 8), k) for k in (2, 5, 10)],
+        "typi_clust": [
+            typi_clust(rng, points(rng, 150, 6), 10, 0, 10),
+            typi_clust(rng, points(rng, 150, 6), 14, 4, 10),
+            typi_clust(rng, points(rng, 150, 3), 3, 30, 20),
+            typi_clust(rng, points(rng, 60, 5), 8, 2, 4),
+        ],
+        "discriminative": [
+            discriminative(rng, points(rng, 100, 8), 10, 20),
+            discriminative(rng, points(rng, 60, 4), 20, 7),
+            discriminative(rng, points(rng, 30, 8), 3, 25),
+        ],
+    }
