@@ -22,10 +22,10 @@ type Hybrid struct {
 type Reason string
 
 const (
-	Uncertain   Reason = "uncertain"   // the model is not sure, and the item stands for others
-	Controlling Reason = "control"     // drawn at random
-	Cold        Reason = "cold"        // typical; there are no labels to learn from yet
-	Relabelling Reason = "relabelling" // its label is doubtful
+	Uncertain   Reason = "uncertain" // the model is not sure, and the item stands for others
+	Controlling Reason = "control"   // drawn at random
+	Cold        Reason = "cold"      // typical; there are no labels to learn from yet
+	Relabelling Reason = "relabel"   // its label is doubtful
 )
 
 // Pick is an item to be labelled, and why.

@@ -30,17 +30,17 @@ func FitLogistic(x Matrix, y []int, classes int, c float64, start *Logistic) (*L
 	for i := range y {
 		sets[i] = y[i : i+1]
 	}
-	return fitLogistic(x, sets, c, fitTolerance, start, NewLogistic(classes, x.Cols, false))
+	return fitLogistic(x, sets, c, fitTolerance, start, newLogistic(classes, x.Cols, false))
 }
 
 // FitLogisticMulti fits, for each class by itself, whether it is among a row's classes y[i]: one-vs-rest with the sum of
 // the classes' objectives, each as in FitLogistic. A class that all rows agree on gets probability 0 or 1.
 func FitLogisticMulti(x Matrix, y [][]int, classes int, c float64, start *Logistic) (*Logistic, error) {
-	return fitLogistic(x, y, c, fitTolerance, start, NewLogistic(classes, x.Cols, true))
+	return fitLogistic(x, y, c, fitTolerance, start, newLogistic(classes, x.Cols, true))
 }
 
-// NewLogistic gives a classifier that has seen nothing.
-func NewLogistic(classes, dimensions int, multi bool) *Logistic {
+// newLogistic gives a classifier that has seen nothing, and gives every class probability 0.
+func newLogistic(classes, dimensions int, multi bool) *Logistic {
 	bias := make([]float32, classes)
 	for i := range bias {
 		bias[i] = float32(math.Inf(-1))
@@ -84,8 +84,11 @@ func general32(m Matrix) blas32.General {
 }
 
 const (
-	fitTolerance = 1e-5 // of the mean cross-entropy's gradient: what is left to learn moves no decision
-	biasScale    = 0.25 // feature of the bias: about as steep as the features' leading directions
+	// fitTolerance is how far from 0 the gradient of the mean cross-entropy may be, by features of variance 1 in all. Accuracy
+	// does not change below it.
+	fitTolerance = 1e-5
+	// biasScale is the bias's feature; it makes the objective about as steep along the bias as along the leading features.
+	biasScale = 0.25
 )
 
 // fitLogistic fits the parameters of fit, which has seen nothing.
@@ -117,7 +120,7 @@ func fitLogistic(x Matrix, y [][]int, c, tolerance float64, start, fit *Logistic
 	o := newLogisticObjective(x, c)
 	o.multi = fit.Multi
 	if len(seen) == 2 && !fit.Multi {
-		// Both classes' weights share in the difference that scikit-learn penalises: w and -w with 2 * 1/2 * |2w|^2 / 4 each.
+		// Of two classes the weights are w and -w, with a penalty of |w|^2; scikit-learn's is 1/2 |2w|^2, of the difference.
 		o.penalty *= 2
 	}
 	for at, class := range seen {
@@ -127,7 +130,7 @@ func fitLogistic(x Matrix, y [][]int, c, tolerance float64, start, fit *Logistic
 	}
 	o.logits = blas64.General{Rows: len(seen), Cols: x.Rows, Stride: x.Rows, Data: make([]float64, len(seen)*x.Rows)}
 	params := make([]float64, len(seen)*o.points.Cols)
-	if start != nil && slices.Equal([]int{start.Weights.Rows, start.Weights.Cols}, []int{classes, x.Cols}) {
+	if start != nil && start.Weights.Rows == classes && start.Weights.Cols == x.Cols {
 		for at, class := range seen {
 			o.load(params[at*o.points.Cols:], start.Weights.Row(class), start.Bias[class])
 		}

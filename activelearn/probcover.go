@@ -5,8 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"gonum.org/v1/gonum/floats"
 )
 
 // ProbCover picks, one after the other, the item whose ball of radius Delta holds the most items that lie in no ball of
@@ -51,44 +49,54 @@ func (p ProbCover) Select(pool Pool, n int, rng *rand.Rand) ([]int, error) {
 // cover picks up to n of the items, until no ball of squared radius limit holds an item that is not covered.
 func (s space) cover(items, labelled []int, limit float64, n int) []int {
 	var picks []int
-	uncovered := s.beyond(labelled, items, limit)
-	gains := s.within(items, uncovered, limit)
+	_, uncovered := s.part(labelled, items, limit)
+	gains := make([]int, s.points.Rows) // by item: how many uncovered ones its ball holds
+	add := func(items, others []int, sign int) {
+		for i, count := range s.within(items, others, limit) {
+			gains[items[i]] += sign * count
+		}
+	}
+	add(items, uncovered, 1)
 	for len(picks) < n {
-		at := floats.MaxIdx(gains)
-		if gains[at] == 0 {
+		best := items[0]
+		for _, item := range items {
+			if gains[item] > gains[best] {
+				best = item
+			}
+		}
+		if gains[best] == 0 {
 			break
 		}
-		picks = append(picks, items[at])
-		left := s.beyond(items[at:at+1], uncovered, limit)
-		covered := slices.DeleteFunc(uncovered, func(item int) bool {
-			_, stays := slices.BinarySearch(left, item)
-			return stays
-		})
-		floats.Sub(gains, s.within(items, covered, limit))
-		uncovered = left
+		picks = append(picks, best)
+		var covered []int
+		covered, uncovered = s.part([]int{best}, uncovered, limit)
+		// Only balls around items within two radii of the pick hold any of what it covers.
+		near, _ := s.part([]int{best}, items, 4.001*limit)
+		add(near, covered, -1)
 	}
 	return picks
 }
 
-// beyond gives those of the items that lie at the squared distance limit or farther from each of the centers.
-func (s space) beyond(centers, items []int, limit float64) []int {
+// part gives those of the items that lie at less than the squared distance limit from one of the centers, and the others.
+func (s space) part(centers, items []int, limit float64) (near, far []int) {
 	distances := make([]float64, len(items))
 	for i := range distances {
 		distances[i] = math.Inf(1)
 	}
 	s.approach(items, centers, distances)
-	var far []int
 	for i, d := range distances {
-		if d >= limit {
+		if d < limit {
+			near = append(near, items[i])
+		} else {
 			far = append(far, items[i])
 		}
 	}
-	return far
+	return near, far
 }
 
 // within counts, for each item, the others at less than the squared distance limit.
-func (s space) within(items, others []int, limit float64) []float64 {
-	counts := make([]float64, len(items))
+func (s space) within(items, others []int, limit float64) []int {
+	counts := make([]int, len(items))
 	parallelRuns(len(items), cached, func(from, to int) {
 		for _, other := range others {
 			for i := from; i < to; i++ {

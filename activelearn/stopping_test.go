@@ -59,7 +59,8 @@ func TestStoppingGolden(t *testing.T) {
 		for r, labels := range c.Labels {
 			curve = append(curve, measure(labels, c.Total-c.Correct[r], c.Total))
 		}
-		if got := fitPowerLaw(curve).squares; got > c.Squares*(1+1e-4)+1e-3 {
+		// In units of what chance explains, which is about 1 for each point.
+		if got := fitPowerLaw(curve).squares; got > c.Squares+0.1 {
 			t.Errorf("curve %d: squared residuals are %g, the reference finds %g", i, got, c.Squares)
 		}
 	}

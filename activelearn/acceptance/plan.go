@@ -2,10 +2,9 @@
 // confidence from which at most a share epsilon of the labels is wrong, with probability 1 - delta.
 //
 // The bound rests on the audits alone, not on the model: whether its confidence is calibrated, or even rises with
-// accuracy, decides how much can be accepted, never whether the bound holds. It holds where
+// accuracy, decides how much can be accepted, never whether the bound holds. It holds for the pool, where
 //   - the audited items are a uniform random sample, with replacement or without, of the pool whose confidences the plan
 //     was made from, the audited ones included: neither chosen by a query strategy nor drawn from a part of the pool;
-//   - the promise is for that pool; new items may differ from it;
 //   - the model, and a calibration that changes the order of the confidences, was not fitted on the audits;
 //   - the plan was made without a look at the audits' outcomes.
 //
@@ -48,7 +47,7 @@ const (
 )
 
 // NewPlan makes the plan for a pool, given the confidence of each item, and a number of audits. That number tunes the
-// plan; the bound holds whatever number is audited in the end. The first threshold is the strictest at which two wrong
+// plan; the bound holds whatever number is audited in the end. The start is the strictest threshold at which two wrong
 // answers among the audits would still let the test succeed. It is an error when the audits are too few to show the
 // bound even if all of them were right.
 func NewPlan(pool []float64, bound Bound, audits int) (Plan, error) {

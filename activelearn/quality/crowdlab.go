@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -152,28 +153,17 @@ func (c crowd) worstClass(list []Annotation, fit Crowdlab) int {
 			agreed[n.Class]++
 		}
 	}
-	worst := -1
+	var given []int
 	for k := range c.classes {
-		if labels[k] == 0 {
-			continue
-		}
-		if worst < 0 {
-			worst = k
-			continue
-		}
-		mine, other := agreed[k]/labels[k], agreed[worst]/labels[worst]
-		switch {
-		case mine != other:
-			if mine < other {
-				worst = k
-			}
-		case labels[k] != labels[worst]:
-			if labels[k] > labels[worst] {
-				worst = k
-			}
-		case quality[k]/labels[k] > quality[worst]/labels[worst]:
-			worst = k
+		if labels[k] > 0 {
+			given = append(given, k)
 		}
 	}
-	return worst
+	return slices.MinFunc(given, func(a, b int) int {
+		return cmp.Or(
+			cmp.Compare(agreed[a]/labels[a], agreed[b]/labels[b]),
+			cmp.Compare(labels[b], labels[a]),
+			cmp.Compare(quality[b]/labels[b], quality[a]/labels[a]),
+		)
+	})
 }

@@ -110,22 +110,19 @@ func ascending(scores []float64) []int {
 	return order
 }
 
-// keepOne raises the diagonal to 1 at least, at the cost of the other counts of the row that are not 0.
+// keepOne raises, in place, an empty diagonal to 1 and takes 1 off each other count of the row. (cleanlab spreads the 1 over them,
+// and then cuts the fractions off.)
 func keepOne(joint Joint) Joint {
-	kept := newJoint(len(joint))
 	for given, row := range joint {
-		raise, others := max(1-row[given], 0), -1
-		for _, n := range row {
-			if n != 0 {
-				others++
-			}
+		if row[given] > 0 {
+			continue
 		}
 		for truth, n := range row {
-			kept[given][truth] = int(max(float64(n)-float64(raise)/float64(max(others, 1)), 0))
+			row[truth] = max(n-1, 0)
 		}
-		kept[given][given] = row[given] + raise
+		row[given] = 1
 	}
-	return kept
+	return joint
 }
 
 // byLabel gives the items of each class.

@@ -1,7 +1,9 @@
 package quality
 
 import (
+	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -58,4 +60,48 @@ func cosine(m activelearn.Matrix, i, j int) float64 {
 		return 1
 	}
 	return 1 - product/math.Sqrt(a*b)
+}
+
+// Many rows that differ by rounding alone, or not at all, crowd out the room that the search leaves for rounding.
+func TestFindNeighborsIsExactAmongNearEquals(t *testing.T) {
+	const rows, cols, k = 400, 48, 7
+	rng := rand.New(rand.NewPCG(3, 4))
+	m := gaussian(rows, cols)
+	for i := range rows / 2 {
+		copy(m.Row(i), m.Row(rows-1))
+		if i%2 == 0 {
+			m.Row(i)[rng.IntN(cols)] *= 1 + 1e-6
+		}
+	}
+	found := must(FindNeighbors(m, k))(t)
+	for i, near := range found {
+		all := make([]Neighbor, 0, rows)
+		for j := range rows {
+			if j != i {
+				all = append(all, Neighbor{j, apart(m.Row(i), m.Row(j))})
+			}
+		}
+		slices.SortFunc(all, func(a, b Neighbor) int {
+			return cmp.Or(cmp.Compare(a.Distance, b.Distance), cmp.Compare(a.Item, b.Item))
+		})
+		if !slices.Equal(near, all[:k]) {
+			t.Fatalf("item %d: %v, want %v", i, near, all[:k])
+		}
+	}
+}
+
+// apart is half the squared distance of two rows scaled to length 1.
+func apart(a, b []float32) float64 {
+	length := func(row []float32) float64 {
+		total := 0.0
+		for _, v := range row {
+			total += float64(v) * float64(v)
+		}
+		return math.Sqrt(total)
+	}
+	total, m, n := 0.0, length(a), length(b)
+	for d := range a {
+		total += (float64(a[d])/m - float64(b[d])/n) * (float64(a[d])/m - float64(b[d])/n)
+	}
+	return total / 2
 }

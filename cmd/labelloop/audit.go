@@ -14,8 +14,9 @@ import (
 	"github.com/labelloop/labelloop/internal/sqlite"
 )
 
-// plannedAudits is what a plan of acceptance is made for. It may not depend on the answers, nor change while they come in.
-const plannedAudits = 500
+// usualAudits is what a plan of acceptance is made for where no number was set. It may not depend on the answers, nor
+// change while they come in.
+const usualAudits = 500
 
 // audit is the random sample of a project's pool by which its labels are judged.
 //
@@ -26,45 +27,57 @@ type audit struct {
 	model    label.Model
 	project  label.Project
 	ids      []int64            // label of each of the model's classes, 0 where the set has none
-	items    []int64            // of the pool that have a prediction, ascending
-	probs    activelearn.Matrix // a row for each
+	pool     []float64          // confidence in the label of each item of the pool, in no order
 	truths   map[int64][]int64  // labels of the items that have a person's
 	answered []int64            // items of the sample
 	answers  []acceptance.Audit // what came out for each
-	pending  []int64            // items after the sample that wait for an answer, in the random order
+
+	// What openPool adds.
+	items   []int64            // of the pool that have a prediction, ascending
+	probs   activelearn.Matrix // a row for each
+	pending []int64            // items after the sample that wait for an answer, in the random order
 }
 
-// randomly is the order of items in a project's random sample: by a keyed hash of their numbers (splitmix64).
-func randomly(p label.Project, items []int64) []int64 {
-	type keyed struct {
-		key  uint64
-		item int64
-	}
-	seed := uint64(p.Created.UnixMilli())
-	order := make([]keyed, len(items))
-	for i, item := range items {
-		x := seed + uint64(item)*0x9e3779b97f4a7c15
-		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-		x = (x ^ x>>27) * 0x94d049bb133111eb
-		order[i] = keyed{x ^ x>>31, item}
-	}
-	slices.SortFunc(order, func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.item, b.item)) })
-	out := make([]int64, len(order))
-	for i, o := range order {
-		out[i] = o.item
+// keyed is an item with its place in the random order: a keyed hash of its number (splitmix64).
+type keyed struct {
+	key  uint64
+	item int64
+}
+
+func keyOf(p label.Project, item int64) keyed {
+	x := uint64(p.Created.UnixMilli()) + uint64(item)*0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return keyed{x ^ x>>31, item}
+}
+
+// ordered gives items in the random order.
+func ordered(list []keyed) []int64 {
+	slices.SortFunc(list, func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.item, b.item)) })
+	out := make([]int64, len(list))
+	for i, k := range list {
+		out[i] = k.item
 	}
 	return out
 }
 
-// openAudit reads what a model said of the pool and what people did.
+// randomly gives items in the random order of a project.
+func randomly(p label.Project, items []int64) []int64 {
+	list := make([]keyed, len(items))
+	for i, item := range items {
+		list[i] = keyOf(p, item)
+	}
+	return ordered(list)
+}
+
+// openAudit reads how a model did on the random sample, and how sure it is of the pool's labels.
 func openAudit(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, error) {
-	items, probs, err := s.Probabilities(ctx, m, label.Pool, label.AnyState)
-	if err != nil {
+	a := &audit{model: m, project: s.Project()}
+	var err error
+	if a.ids, err = s.ModelLabels(ctx, m.ID); err != nil {
 		return nil, err
 	}
-	a := &audit{model: m, project: s.Project(), items: items}
-	a.probs = activelearn.Matrix{Rows: len(items), Cols: len(m.Labels), Data: probs}
-	if a.ids, err = s.ModelLabels(ctx, m.ID); err != nil {
+	if a.pool, err = s.Confidences(ctx, m, label.Pool); err != nil {
 		return nil, err
 	}
 	truths, err := s.Truths(ctx, label.Pool)
@@ -75,24 +88,82 @@ func openAudit(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, err
 	for _, t := range truths {
 		a.truths[t.Item] = t.Labels
 	}
-	wrong, err := refused(ctx, s)
+	last, err := s.Last(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sampling := true
-	for _, item := range randomly(a.project, items) {
-		labels, known := a.truths[item]
-		if !known && !wrong[item] {
-			sampling = false
-			a.pending = append(a.pending, item)
+	// The sample is seldom longer than the labelled items are many: only so much of the order is looked at, then twice as much.
+	for share := float64(2*len(truths)+64) / float64(last+1); ; share *= 2 {
+		var begin []keyed
+		for item := int64(1); item <= last; item++ {
+			if k := keyOf(a.project, item); share >= 1 || float64(k.key) < share*(1<<64) {
+				begin = append(begin, k)
+			}
 		}
-		if !sampling {
-			continue
+		done, err := a.walk(ctx, s, ordered(begin))
+		if err != nil || done || share >= 1 {
+			return a, err
 		}
-		given, confidence, _ := a.decide(item)
-		a.answered = append(a.answered, item)
-		a.answers = append(a.answers, acceptance.Audit{Confidence: confidence, Wrong: !known || !sameSet(labels, given)})
 	}
+}
+
+// walk takes the answers to the items of the random order until one waits for an answer, and tells whether one did.
+func (a *audit) walk(ctx context.Context, s *sqlite.Store, order []int64) (done bool, err error) {
+	const step = 256
+	a.answered, a.answers = nil, nil
+	for part := range slices.Chunk(order, step) {
+		splits, states, err := s.Standings(ctx, part)
+		if err != nil {
+			return false, err
+		}
+		said, err := s.Predictions(ctx, a.model, part)
+		if err != nil {
+			return false, err
+		}
+		for i, item := range part {
+			if splits[i] != label.Pool || said[i].Probs == nil {
+				continue
+			}
+			if waits(states[i]) {
+				return true, nil
+			}
+			given, confidence := a.labels(said[i].Probs)
+			truth, known := a.truths[item]
+			a.answered = append(a.answered, item)
+			a.answers = append(a.answers, acceptance.Audit{Confidence: confidence, Wrong: !known || !sameSet(truth, given)})
+		}
+	}
+	return false, nil
+}
+
+// waits tells the states in which an item has not been answered. That somebody looked and gave no label is an answer: the
+// suggestion was wrong, or no label fits. A sample that left such items out would be too good.
+func waits(state label.State) bool { return state == label.Unlabelled || state == label.Stale }
+
+// openPool reads all that a model said of the pool, too.
+func openPool(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, error) {
+	a, err := openAudit(ctx, s, m)
+	if err != nil {
+		return nil, err
+	}
+	items, probs, err := s.Probabilities(ctx, m, label.Pool, label.AnyState)
+	if err != nil {
+		return nil, err
+	}
+	a.items, a.probs = items, activelearn.Matrix{Rows: len(items), Cols: len(m.Labels), Data: probs}
+	var open []keyed
+	for _, state := range []label.State{label.Unlabelled, label.Stale} {
+		list, err := s.Numbers(ctx, label.Pool, state)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range list {
+			if a.row(item) >= 0 {
+				open = append(open, keyOf(a.project, item))
+			}
+		}
+	}
+	a.pending = ordered(open)
 	return a, nil
 }
 
@@ -104,40 +175,28 @@ func (a *audit) row(item int64) int {
 	return -1
 }
 
-// decide gives the model's labels of an item, by their IDs, and its confidence: the most probable label, or with several
-// each that is more likely than not.
+// decide gives the model's labels of an item, by their IDs, and its confidence.
 func (a *audit) decide(item int64) (labels []int64, confidence float64, ok bool) {
 	row := a.row(item)
 	if row < 0 {
 		return nil, 0, false
 	}
-	probs := a.probs.Row(row)
+	labels, confidence = a.labels(a.probs.Row(row))
+	return labels, confidence, true
+}
+
+// labels turns probabilities into labels: the most probable, or with several each that is more likely than not.
+func (a *audit) labels(probs []float32) (labels []int64, confidence float64) {
 	top, c := label.Probabilities{Probs: probs}.Top(a.project.MultiLabel)
 	if !a.project.MultiLabel {
-		return []int64{a.ids[top]}, float64(c), true
+		return []int64{a.ids[top]}, float64(c)
 	}
 	for i, q := range probs {
 		if q >= 0.5 {
 			labels = append(labels, a.ids[i])
 		}
 	}
-	return labels, float64(c), true
-}
-
-// refused gives the items of the pool that somebody looked at and gave no label: the suggestion was wrong, or the item is
-// one that no label fits. A sample that left them out would be too good.
-func refused(ctx context.Context, s *sqlite.Store) (map[int64]bool, error) {
-	items := map[int64]bool{}
-	for _, state := range []label.State{label.StateRejected, label.StateFlagged, label.StateSkipped} {
-		numbers, err := s.Numbers(ctx, label.Pool, state)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range numbers {
-			items[n] = true
-		}
-	}
-	return items, nil
+	return labels, float64(c)
 }
 
 func sameSet(a, b []int64) bool {
@@ -148,16 +207,11 @@ func sameSet(a, b []int64) bool {
 }
 
 // plan is the plan of acceptance for the pool; nil where the pool is empty.
-func (a *audit) plan(bound acceptance.Bound) (*acceptance.Plan, error) {
-	if len(a.items) == 0 {
+func (a *audit) plan(bound acceptance.Bound, audits int) (*acceptance.Plan, error) {
+	if len(a.pool) == 0 {
 		return nil, nil
 	}
-	pool := make([]float64, len(a.items))
-	for i := range a.items {
-		_, confidence := label.Probabilities{Probs: a.probs.Row(i)}.Top(a.project.MultiLabel)
-		pool[i] = float64(confidence)
-	}
-	plan, err := acceptance.NewPlan(pool, bound, plannedAudits)
+	plan, err := acceptance.NewPlan(a.pool, bound, audits)
 	if err != nil {
 		return nil, label.Errorf(label.ErrUsage, "%w", err)
 	}
@@ -184,25 +238,30 @@ func goal(coverage float64) float64 {
 	return 1
 }
 
-// sentence says in words what can be accepted, and what more audits would bring.
-func sentence(plan *acceptance.Plan, answers []acceptance.Audit, t acceptance.Threshold) string {
-	promise := fmt.Sprintf("At most %g %% wrong (%g %% sure)", 100*t.Bound.Epsilon, 100*(1-t.Bound.Delta))
-	if t.Coverage >= 1 {
-		return promise + ": the whole pool can be accepted now."
+// promise says in words what can be accepted.
+func promise(t acceptance.Threshold) string {
+	bound := fmt.Sprintf("At most %g %% wrong (%g %% sure): ", 100*t.Bound.Epsilon, 100*(1-t.Bound.Delta))
+	switch {
+	case t.Coverage >= 1:
+		return bound + "the whole pool can be accepted"
+	case t.Coverage > 0:
+		return bound + fmt.Sprintf("%.0f %% of the pool can be accepted now", math.Floor(100*t.Coverage))
 	}
-	now := "nothing can be accepted yet"
-	if t.Coverage > 0 {
-		now = fmt.Sprintf("%.0f %% of the pool can be accepted now", math.Floor(100*t.Coverage))
-	}
+	return bound + "nothing can be accepted yet"
+}
+
+// outlook says in words what more audits would bring.
+func outlook(plan *acceptance.Plan, answers []acceptance.Audit, t acceptance.Threshold) string {
 	to := goal(t.Coverage)
 	more, reachable := plan.Further(answers, to)
 	switch {
+	case t.Coverage >= 1:
 	case reachable && more > 0:
-		return fmt.Sprintf("%s: %s; about %s more audits would make it %.0f %%.", promise, now, thousands(round2(more)), 100*to)
+		return fmt.Sprintf("; about %s more audits would make it %.0f %%.", thousands(round2(more)), 100*to)
 	case !reachable && len(answers) > 0:
-		return fmt.Sprintf("%s: %s; the answers so far say that %.0f %% is out of this model's reach.", promise, now, 100*to)
+		return fmt.Sprintf("; the answers so far say that %.0f %% is out of this model's reach.", 100*to)
 	}
-	return promise + ": " + now + "."
+	return "."
 }
 
 // round2 rounds up to two digits: an estimate has no more.

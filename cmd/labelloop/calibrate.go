@@ -153,7 +153,7 @@ func (f *calibrateFlags) run(ctx context.Context, s *sqlite.Store, stdout, stder
 	if err != nil {
 		return err
 	}
-	a, err := openAudit(ctx, s, m)
+	a, err := openPool(ctx, s, m)
 	if err != nil {
 		return err
 	}

@@ -81,10 +81,10 @@ func (f *exportFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 		if err != nil {
 			return err
 		}
-		if a, err = openAudit(ctx, s, m); err != nil {
+		if a, err = openPool(ctx, s, m); err != nil {
 			return err
 		}
-		if _, t, err = f.threshold(a); err != nil {
+		if t, _, err = f.threshold(a); err != nil {
 			return err
 		}
 	}
@@ -184,6 +184,32 @@ func (a *audit) acceptable(item int64, t acceptance.Threshold) (labels []int64, 
 	}
 	labels, confidence, ok = a.decide(item)
 	return labels, confidence, ok && t.Accepts(confidence)
+}
+
+// acceptables counts the unlabelled items of the pool whose label can stand unseen.
+func (a *audit) acceptables(ctx context.Context, s *sqlite.Store, t acceptance.Threshold) (int, error) {
+	n := 0
+	for _, confidence := range a.pool {
+		if t.Accepts(confidence) {
+			n++
+		}
+	}
+	for _, state := range []label.State{label.Labelled, label.Stale, label.StateRejected, label.StateSkipped, label.StateFlagged} {
+		items, err := s.Numbers(ctx, label.Pool, state)
+		if err != nil {
+			return 0, err
+		}
+		said, err := s.Predictions(ctx, a.model, items)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range said {
+			if _, confidence := p.Top(a.project.MultiLabel); p.Probs != nil && t.Accepts(float64(confidence)) {
+				n--
+			}
+		}
+	}
+	return n, nil
 }
 
 // with adds what a label rests on to an item's metadata, under the name that is ours.

@@ -137,7 +137,7 @@ func (f *selectFlags) begin(ctx context.Context, s *sqlite.Store) (*selection, e
 	m, err := currentModel(ctx, s, f.model)
 	switch {
 	case err == nil:
-		if sel.audit, err = openAudit(ctx, s, m); err != nil {
+		if sel.audit, err = openPool(ctx, s, m); err != nil {
 			return nil, err
 		}
 	case f.model != "" || !errNoModel(err):
@@ -192,41 +192,6 @@ func (s *selection) random(ctx context.Context) error {
 		s.add(item, reason, math.NaN())
 	}
 	return nil
-}
-
-// crowd gives what people said of the pool's items that the model has judged, in its classes.
-func (s *selection) crowd(ctx context.Context) (crowd quality.Annotations, items []int64, probs activelearn.Matrix, err error) {
-	standing, err := s.store.Standing(ctx)
-	if err != nil {
-		return crowd, nil, probs, err
-	}
-	class := make(map[string]int, len(s.audit.model.Labels))
-	for i, name := range s.audit.model.Labels {
-		class[name] = i
-	}
-	people := map[string]int{}
-	for _, a := range standing {
-		k, known := 0, len(a.Labels) == 1
-		if known {
-			k, known = class[a.Labels[0]]
-		}
-		if !known || s.audit.row(a.Item) < 0 || !a.Verdict.GivesLabels() {
-			continue
-		}
-		if n := len(items); n == 0 || items[n-1] != a.Item {
-			items = append(items, a.Item)
-		}
-		if _, met := people[a.Annotator]; !met {
-			people[a.Annotator] = len(people)
-		}
-		crowd.List = append(crowd.List, quality.Annotation{Item: len(items) - 1, Annotator: people[a.Annotator], Class: k})
-	}
-	crowd.Items, crowd.Annotators, crowd.Classes = len(items), len(people), len(class)
-	rows := make([]int, len(items))
-	for i, item := range items {
-		rows[i] = s.audit.row(item)
-	}
-	return crowd, items, s.audit.probs.Gather(rows), nil
 }
 
 // wanted takes what the query strategy chooses.
@@ -303,9 +268,13 @@ func (s *selection) scores(ctx context.Context, items []int64, pool activelearn.
 	if s.audit == nil || s.store.Project().MultiLabel {
 		return nil, nil
 	}
-	crowd, labelled, probs, err := s.crowd(ctx)
-	if err != nil || len(labelled) == 0 {
+	people, err := readCrowd(ctx, s.store)
+	if err != nil {
 		return nil, err
+	}
+	given, labelled := people.annotations(s.audit)
+	if len(labelled) == 0 {
+		return nil, nil
 	}
 	var fresh []int
 	for i := range items {
@@ -313,7 +282,7 @@ func (s *selection) scores(ctx context.Context, items []int64, pool activelearn.
 			fresh = append(fresh, i)
 		}
 	}
-	again, first, err := quality.ActiveLab(crowd, probs, pool.Probs.Gather(fresh))
+	again, first, err := quality.ActiveLab(given, s.audit.rows(labelled), pool.Probs.Gather(fresh))
 	if err != nil {
 		return nil, err
 	}

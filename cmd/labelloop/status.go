@@ -18,8 +18,9 @@ import (
 
 // boundFlags say which model is judged, and by which bound.
 type boundFlags struct {
-	model string
-	bound acceptance.Bound
+	model  string
+	bound  acceptance.Bound
+	audits int
 }
 
 func (f *boundFlags) bind(c *cobra.Command) {
@@ -27,15 +28,29 @@ func (f *boundFlags) bind(c *cobra.Command) {
 	flags.StringVarP(&f.model, "model", "m", "", "model whose predictions are meant (default: the one that predicted last)")
 	flags.Float64Var(&f.bound.Epsilon, "epsilon", 0.02, "largest share of accepted labels that may be wrong")
 	flags.Float64Var(&f.bound.Delta, "delta", 0.05, "probability with which the bound may fail")
+	flags.IntVar(&f.audits, "audits", 0, "judge by the first N audits, a number that was set before; more is accepted by it "+
+		"than with 0, which holds after each answer")
 }
 
-// threshold tells what can be accepted by the audits there are; nil where there is no pool.
-func (f *boundFlags) threshold(a *audit) (*acceptance.Plan, acceptance.Threshold, error) {
-	plan, err := a.plan(f.bound)
-	if plan == nil || err != nil {
-		return nil, acceptance.Threshold{Bound: f.bound}, err
+// threshold tells what can be accepted by the audits there are, and says it in words; nil where there is no pool.
+func (f *boundFlags) threshold(a *audit) (t acceptance.Threshold, words string, err error) {
+	planned := f.audits
+	if planned == 0 {
+		planned = usualAudits
 	}
-	return plan, plan.Anytime(a.answers), nil
+	t.Bound = f.bound
+	plan, err := a.plan(f.bound, planned)
+	switch {
+	case err != nil || plan == nil:
+		return t, "", err
+	case f.audits == 0:
+		t = plan.Anytime(a.answers)
+		return t, promise(t) + outlook(plan, a.answers, t), nil
+	case len(a.answers) < f.audits:
+		return t, promise(t) + fmt.Sprintf(" when all of %s audits are answered; %s are.", thousands(f.audits), thousands(len(a.answers))), nil
+	}
+	t = plan.Fixed(a.answers[:f.audits])
+	return t, promise(t) + ".", nil
 }
 
 // statusFlags are the flags of the verb status.
@@ -161,16 +176,16 @@ func (f *statusFlags) acceptance(ctx context.Context, s *sqlite.Store) (*accepte
 	if err != nil {
 		return nil, err
 	}
-	plan, t, err := f.threshold(a)
-	if err != nil || plan == nil {
+	t, words, err := f.threshold(a)
+	if err != nil || words == "" {
 		return nil, err
 	}
-	found := &accepted{Model: m.String(), Sentence: sentence(plan, a.answers, t), Found: t}
+	found := &accepted{Model: m.String(), Sentence: words, Found: t}
 	right, of := a.accuracy()
 	found.Accuracy, found.Audited = acceptance.ClopperPearson(right, of, 0.05), of
-	for _, item := range a.pending {
-		if _, _, ok := a.acceptable(item, t); ok {
-			found.Items++
+	if t.Coverage > 0 {
+		if found.Items, err = a.acceptables(ctx, s, t); err != nil {
+			return nil, err
 		}
 	}
 	return found, nil

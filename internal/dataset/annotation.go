@@ -64,32 +64,6 @@ func toJSON(a label.Annotation) annotationJSON {
 	return j
 }
 
-// annotation undoes toJSON.
-func (j annotationJSON) annotation() (label.Annotation, error) {
-	a := label.Annotation{Key: j.Key, Annotator: j.Annotator, Verdict: j.Verdict, Note: j.Note}
-	if !isVerdict(j.Verdict) {
-		return a, badf("the verdict of an annotation is %q; use one of %v", j.Verdict, verdicts)
-	}
-	var err error
-	if j.At != "" {
-		if a.At, err = time.Parse(time.RFC3339Nano, j.At); err != nil {
-			return a, badf("the time of an annotation is %q; write it as 2026-01-31T12:00:00Z", j.At)
-		}
-	}
-	if j.Took != "" {
-		if a.Took, err = duration(j.Took); err != nil {
-			return a, err
-		}
-	}
-	if j.Labels != nil {
-		a.Labels = *j.Labels
-	}
-	if j.Suggestion != nil {
-		a.Suggestion = *j.Suggestion
-	}
-	return a, nil
-}
-
 // annotationsJSON gives annotations as a JSON value.
 func annotationsJSON(as []label.Annotation) []annotationJSON {
 	out := make([]annotationJSON, len(as))
@@ -101,34 +75,94 @@ func annotationsJSON(as []label.Annotation) []annotationJSON {
 
 // annotationsOf reads a value that annotationsJSON has made, or its JSON text. ok is false where it is something else.
 func annotationsOf(v any) (as []label.Annotation, ok bool, err error) {
-	text, is := v.(string)
-	if list, isList := v.([]any); isList {
-		b, err := appendJSON(nil, list)
-		if err != nil {
+	if text, is := v.(string); is && strings.HasPrefix(text, "[") && json.Valid([]byte(text)) {
+		v, _ = parseJSON([]byte(text))
+	}
+	list, _ := v.([]any)
+	for _, v := range list {
+		a, err := annotationOf(v)
+		if a == nil || err != nil {
 			return nil, false, err
 		}
-		text, is = string(b), true
+		as = append(as, *a)
 	}
-	if !is || !strings.HasPrefix(text, "[") {
-		return nil, false, nil
+	return as, len(as) > 0, nil
+}
+
+// annotationOf reads one annotation; nil where the value is something else.
+func annotationOf(v any) (*label.Annotation, error) {
+	object, _ := v.(map[string]any)
+	verdict, ok := object["verdict"].(string)
+	if !ok {
+		return nil, nil
 	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.DisallowUnknownFields()
-	var list []annotationJSON
-	if d.Decode(&list) != nil || d.More() || len(list) == 0 {
-		return nil, false, nil
-	}
-	for _, j := range list {
-		if j.Verdict == "" {
-			return nil, false, nil
+	a := &label.Annotation{Verdict: label.Verdict(verdict)}
+	for name, v := range object {
+		text, ok := v.(string)
+		var err error
+		switch name {
+		case "verdict":
+		case "key":
+			a.Key = text
+		case "annotator":
+			a.Annotator = text
+		case "note":
+			a.Note = text
+		case "at":
+			a.At, err = timeOf(text)
+		case "took":
+			var n json.Number
+			if n, ok = v.(json.Number); ok {
+				a.Took, err = duration(n)
+			}
+		case "labels":
+			a.Labels, ok = textsOf(v)
+		case "suggestion":
+			a.Suggestion, ok = textsOf(v)
+		default:
+			return nil, nil
 		}
-		a, err := j.annotation()
+		if !ok {
+			return nil, badf("%q of an annotation is %s; export it again", name, kind(v))
+		}
 		if err != nil {
-			return nil, true, err
+			return nil, err
 		}
-		as = append(as, a)
 	}
-	return as, true, nil
+	if !isVerdict(a.Verdict) {
+		return nil, badf("the verdict of an annotation is %q; use one of %v", verdict, verdicts)
+	}
+	return a, nil
+}
+
+// timeOf reads the time of an annotation.
+func timeOf(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return at, badf("the time of an annotation is %q; write it as 2026-01-31T12:00:00Z", text)
+	}
+	return at.UTC(), nil
+}
+
+// textsOf reads a list of strings.
+func textsOf(v any) ([]string, bool) {
+	list, ok := v.([]any)
+	texts := make([]string, len(list))
+	for i, v := range list {
+		if texts[i], ok = v.(string); !ok {
+			return nil, false
+		}
+	}
+	return texts, ok
+}
+
+// listOf undoes textsOf.
+func listOf(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, text := range texts {
+		list[i] = text
+	}
+	return list
 }
 
 // seconds writes a duration as a decimal number of seconds, "" for none.
@@ -171,28 +205,9 @@ func sameLabels(a, b []string) bool { return (a == nil) == (b == nil) && slices.
 // exactKey is a key that other programs pass on, or drop, and don't know. It holds what their own form has no place for.
 const exactKey = "labelloop"
 
-// exactly gives the annotation that stands in full beside the form of another program, nil where there is none.
-func exactly(v any) (*label.Annotation, error) {
-	list, ours, err := annotationsOf([]any{v})
-	if !ours || err != nil {
-		return nil, err
-	}
-	return &list[0], nil
-}
-
 // generated tells whether an item is called by its place, for want of an id.
 func generated(it label.Item) bool {
 	base := it.Place
 	base.File = filepath.Base(base.File)
 	return it.ID == it.Place.String() || it.ID == base.String()
-}
-
-// asRead gives a JSON value as it is when it has been written and read.
-func asRead(v any) (any, error) {
-	b, err := appendJSON(nil, v)
-	if err != nil {
-		return nil, err
-	}
-	value, _ := parseJSON(b)
-	return value, nil
 }

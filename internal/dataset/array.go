@@ -73,10 +73,14 @@ type lineCounter struct {
 	read   int64
 	ends   []int64 // offsets of the line ends that were read and not asked about
 	line   int     // of the first byte that was not asked about
+	asked  int64   // the last offset that was asked about
 }
 
 func (c *lineCounter) Read(p []byte) (int, error) {
 	w := c.window
+	if c.read-c.asked > 4*maxRecord { // more than the decoder may have read ahead: one value has no end
+		return 0, errLongLine
+	}
 	if len(w.data()) == 0 && !w.more() {
 		return 0, w.err
 	}
@@ -103,7 +107,7 @@ func (c *lineCounter) at(offset int64) int {
 		n++
 	}
 	c.line += n
-	c.ends = c.ends[n:]
+	c.ends, c.asked = c.ends[n:], offset
 	return c.line
 }
 

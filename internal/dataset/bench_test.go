@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -91,6 +92,38 @@ func BenchmarkPut(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(len(rs)*b.N)/b.Elapsed().Seconds(), "items/s")
+		})
+	}
+}
+
+// BenchmarkExchange writes and reads records in each format.
+func BenchmarkExchange(b *testing.B) {
+	const n = 20_000
+	records := make([]Record, n)
+	for i := range records {
+		records[i] = Record{
+			Item: label.Item{ID: fmt.Sprint(i), Text: "what is the exchange rate between the us dollar and the euro today", Gold: []string{"exchange_rate"},
+				Meta: map[string]any{"source": "web", "n": json.Number(fmt.Sprint(i))}},
+			Annotations: []label.Annotation{{Annotator: "ann", Verdict: label.Accepted, Labels: []string{"exchange_rate"}}},
+		}
+	}
+	for _, format := range []string{"jsonl", "csv", "parquet", "prodigy", "doccano", "label-studio"} {
+		path := filepath.Join(b.TempDir(), "f")
+		b.Run("write/"+format, func(b *testing.B) {
+			for b.Loop() {
+				if err := tryExport(path, ExportOptions{Format: format, Overwrite: true}, records); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "items/s")
+		})
+		b.Run("read/"+format, func(b *testing.B) {
+			for b.Loop() {
+				if got := importAll(b, path, ImportOptions{Format: format}); len(got) != n {
+					b.Fatalf("%d records", len(got))
+				}
+			}
+			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "items/s")
 		})
 	}
 }

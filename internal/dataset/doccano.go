@@ -106,10 +106,7 @@ func (r *doccanoZip) next() (label.Item, error) {
 			if it.Meta == nil {
 				it.Meta = map[string]any{}
 			}
-			said := []label.Annotation{{Annotator: who, Verdict: label.Corrected, Labels: it.Gold}}
-			if it.Meta[fieldAnnotations], err = asRead(annotationsJSON(said)); err != nil {
-				return it, err
-			}
+			it.Meta[fieldAnnotations] = []any{map[string]any{"annotator": who, "verdict": string(label.Corrected), "labels": listOf(it.Gold)}}
 			it.Gold = nil
 		}
 		return it, err

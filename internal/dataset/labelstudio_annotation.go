@@ -17,18 +17,14 @@ func studioSaid(raw any, control string) (*label.Annotation, []string, error) {
 	if err != nil || a == nil || !ok {
 		return a, gold, err
 	}
-	full, err := exactly(exact)
+	full, err := annotationOf(exact)
 	if err != nil || full == nil {
 		return a, gold, err
 	}
-	again, err := asRead(studioAnnotation(*full, control, "", ""))
-	if err != nil {
-		return nil, nil, err
+	if form, _, err := studioForm(studioAnnotation(*full, control, "", ""), control); err == nil && form != nil && equal(*form, *a) {
+		return full, gold, nil
 	}
-	if coarse, _, err := studioForm(again, control); err != nil || coarse == nil || !equal(*coarse, *a) {
-		return a, gold, err // it was changed since
-	}
-	return full, gold, nil
+	return a, gold, nil // it was changed since
 }
 
 // studioForm understands the fields that Label Studio knows.
@@ -52,10 +48,10 @@ func studioForm(raw any, control string) (*label.Annotation, []string, error) {
 	}
 	a := &label.Annotation{Annotator: studioWho(object["completed_by"]), Verdict: label.Corrected, Labels: labels}
 	if at, ok := object["created_at"].(string); ok {
-		if a.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			return nil, nil, badf("the time of an annotation is %q; write it as 2026-01-31T12:00:00Z", at)
+		if a.At, err = timeOf(at); err != nil {
+			return nil, nil, err
 		}
-		a.At = a.At.UTC().Truncate(time.Millisecond)
+		a.At = a.At.Truncate(time.Millisecond)
 	}
 	if took, ok := object["lead_time"].(json.Number); ok {
 		if a.Took, err = duration(took); err != nil {
@@ -154,11 +150,7 @@ func studioAnnotations(r Record, around map[string]any, c Columns, content strin
 	}
 	for _, a := range left {
 		form := studioAnnotation(a, c.Label, control, to)
-		back, err := asRead(form)
-		if err != nil {
-			return nil, err
-		}
-		if b, _, err := studioForm(back, c.Label); err != nil || b == nil || !equal(*b, a) {
+		if b, _, err := studioForm(form, c.Label); err != nil || b == nil || !equal(*b, a) {
 			form[exactKey] = toJSON(a)
 		}
 		out = append(out, form)
@@ -195,8 +187,5 @@ func studioAnnotation(a label.Annotation, asked, control, to string) map[string]
 
 // studioResult gives labels as the result of a control.
 func studioResult(labels []string, control, to string) []any {
-	if labels == nil {
-		labels = []string{}
-	}
-	return []any{map[string]any{"from_name": control, "to_name": to, "type": "choices", "value": map[string]any{"choices": labels}}}
+	return []any{map[string]any{"from_name": control, "to_name": to, "type": "choices", "value": map[string]any{"choices": listOf(labels)}}}
 }

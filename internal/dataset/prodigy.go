@@ -60,18 +60,12 @@ func takeProdigy(it *label.Item, c Columns) ([]label.Annotation, error) {
 		return nil, err
 	}
 	if beside, ok := it.Meta[exactKey].(map[string]any); ok && a != nil {
-		exact, err := exactly(beside["annotation"])
+		exact, err := annotationOf(beside["annotation"])
 		if err != nil {
 			return nil, err
 		}
-		if exact != nil {
-			coarse, err := prodigyCoarse(*exact, options)
-			if err != nil {
-				return nil, err
-			}
-			if equal(coarse, *a) { // else the task was answered anew since
-				a = exact
-			}
+		if exact != nil && prodigyHolds(*a, *exact, options) { // else the task was answered anew since
+			a = exact
 		}
 		if known, ok := golds(beside[fieldGold]); ok {
 			gold = known
@@ -227,11 +221,7 @@ func prodigyRows(r Record, l layout) ([]row, error) {
 		says, beside := kept, map[string]any{}
 		if was == nil || !equal(*was, a) {
 			says = prodigyForm(a, options)
-			coarse, err := prodigyCoarse(a, options)
-			if err != nil {
-				return nil, err
-			}
-			if !equal(coarse, a) {
+			if back, _, err := prodigySaid(says, options); err != nil || back == nil || !equal(*back, a) {
 				beside["annotation"] = toJSON(a)
 			}
 		}
@@ -261,10 +251,8 @@ func prodigyForm(a label.Annotation, options bool) map[string]any {
 	}
 	if len(labels) == 1 && !options && sameLabels(labels, a.Suggestion) {
 		says["label"] = labels[0]
-	} else if labels == nil {
-		says["accept"] = []string{}
 	} else {
-		says["accept"] = labels
+		says["accept"] = listOf(labels)
 	}
 	if a.Annotator != "" {
 		says["_session_id"] = a.Annotator
@@ -275,15 +263,8 @@ func prodigyForm(a label.Annotation, options bool) map[string]any {
 	return says
 }
 
-// prodigyCoarse gives what is left of an annotation in that form.
-func prodigyCoarse(a label.Annotation, options bool) (label.Annotation, error) {
-	says, err := asRead(prodigyForm(a, options))
-	if err != nil {
-		return a, err
-	}
-	coarse, _, err := prodigySaid(says.(map[string]any), options)
-	if err != nil {
-		return a, err
-	}
-	return *coarse, nil
+// prodigyHolds tells whether a task that says one thing is what the form of another annotation makes of it.
+func prodigyHolds(said, exact label.Annotation, options bool) bool {
+	form, _, err := prodigySaid(prodigyForm(exact, options), options)
+	return err == nil && form != nil && equal(*form, said)
 }

@@ -70,16 +70,14 @@ func orNil(s string) any {
 // aren't known. Where Columns.MultiLabel asks for it, cells hold labels joined by '#' if these can be told apart again, and
 // other forms are lists even of one label.
 func (l layout) labelValue(gold []string) (any, error) {
-	if gold == nil {
+	switch {
+	case gold == nil:
 		return nil, nil
-	}
-	if l.cells {
-		if text, ok := joinLabels(gold); ok && (len(gold) == 1 || l.Columns.MultiLabel) {
+	case l.cells && l.Columns.MultiLabel:
+		if text, ok := joinLabels(gold); ok {
 			return text, nil
-		} else if len(gold) == 1 && !l.Columns.MultiLabel && !isList(gold[0]) {
-			return gold[0], nil
 		}
-	} else if len(gold) == 1 && !l.Columns.MultiLabel {
+	case len(gold) == 1 && !l.Columns.MultiLabel && !(l.cells && isList(gold[0])):
 		return gold[0], nil
 	}
 	return gold, nil

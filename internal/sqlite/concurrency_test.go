@@ -41,7 +41,7 @@ func TestManyAtOnce(t *testing.T) {
 		s, name := stores[p%2], fmt.Sprint("p", p)
 		working.Go(func() {
 			for {
-				list, err := s.Lease(t.Context(), name, 3, time.Minute)
+				list, err := s.Lease(t.Context(), name, 3, time.Hour)
 				if !check("lease", err) || len(list) == 0 {
 					return
 				}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -124,6 +125,32 @@ func record(rows *sql.Rows) (r label.Record, err error) {
 		err = json.Unmarshal(labels, &r.Labels)
 	}
 	return r, err
+}
+
+// Last gives the highest number of an item, 0 where there is none.
+func (s *Store) Last(ctx context.Context) (number int64, err error) {
+	err = s.read(ctx, "read the items of", func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM items").Scan(&number)
+	})
+	return number, err
+}
+
+// Standings gives the split and the state of items; the split is "" where there is no such item.
+func (s *Store) Standings(ctx context.Context, items []int64) (splits []label.Split, states []label.State, err error) {
+	splits, states = make([]label.Split, len(items)), make([]label.State, len(items))
+	err = s.read(ctx, "read the items of", func(tx *sql.Tx) error {
+		get, err := tx.PrepareContext(ctx, "SELECT split, state FROM items WHERE id = ?")
+		if err != nil {
+			return err
+		}
+		for i, item := range items {
+			if err := get.QueryRowContext(ctx, item).Scan(&splits[i], &states[i]); err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+		return nil
+	})
+	return splits, states, err
 }
 
 // Numbers gives the numbers of the items of a split and a state (label.AnyState: all) in ascending order.

@@ -109,6 +109,55 @@ func (s *Store) Probabilities(ctx context.Context, m label.Model, split label.Sp
 		"SELECT item_id, probs FROM predictions WHERE id BETWEEN ? AND ? AND probs IS NOT NULL", first, last)
 }
 
+// Grid is what Confidences are rounded down to.
+const Grid = 1.0 / (1 << 20)
+
+// Confidences gives a model version's confidence in its labels of the items of a split, in no order, each rounded down to
+// a multiple of Grid. SQLite joins them to one text, since a million rows handed over one by one take ten times as long.
+func (s *Store) Confidences(ctx context.Context, m label.Model, split label.Split) ([]float64, error) {
+	all := map[int64]int{}
+	err := s.read(ctx, "read the confidences of", func(tx *sql.Tx) error {
+		const steps = `CAST(p.confidence * 1048576 AS INTEGER)`
+		return errors.Join(
+			tally(ctx, tx, all, 1, "SELECT group_concat("+steps+") FROM predictions p WHERE p.model_id = ? AND p.confidence IS NOT NULL", m.ID),
+			tally(ctx, tx, all, -1, "SELECT group_concat("+steps+") FROM items i JOIN predictions p ON p.id = (? << 40 | i.id) "+
+				"WHERE i.split <> ? AND p.confidence IS NOT NULL", m.ID, split))
+	})
+	var list []float64
+	for step, n := range all {
+		for range n {
+			list = append(list, float64(step)*Grid)
+		}
+	}
+	return list, err
+}
+
+// tally adds what a query for a list of numbers gives to counts.
+func tally(ctx context.Context, tx *sql.Tx, counts map[int64]int, by int, query string, args ...any) error {
+	var text sql.RawBytes
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&text); err != nil {
+			return err
+		}
+		var n int64
+		for i, c := range text {
+			if c != ',' {
+				n = 10*n + int64(c-'0')
+			}
+			if c == ',' || i == len(text)-1 {
+				counts[n] += by
+				n = 0
+			}
+		}
+	}
+	return rows.Err()
+}
+
 // gather gives rows of width numbers for the items of a split and a state, out of a query for numbers of items in ascending
 // order and blobs. The two are merged here: a join would look every item up.
 func (s *Store) gather(ctx context.Context, split label.Split, state label.State, width int, query string, args ...any) (items []int64, values []float32, err error) {

@@ -51,6 +51,8 @@ def inputs(rng):
     yield answers, np.eye(3)[probs.argmax(1)]  # probabilities of 0 and 1 alone
     yield np.array([[0, 0], [1, 1], [0, 1]]), np.array([[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]])
     yield np.array([[1, 1]]), np.array([[0.25, 0.75]])
+    # Ties that nothing settles but who is more often with the majority.
+    yield np.array([[0, 0, 1], [1, 1, 0], [0, -1, 1], [1, -1, 0]]), np.full((4, 2), 0.5)
 
 
 def wide(answers):
