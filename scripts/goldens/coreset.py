@@ -88,8 +88,27 @@ def crowded(rng, x, n):
     return {"x": x, "centers": centers, "picks": picks}
 
 
+def untied(rng, x, k, weights=None):
+    """A recorder for seeding in which no best draw is best by rounding alone: of two items that are each other's nearest,
+    both leave the same sum."""
+    while True:
+        seed = int(rng.integers(2**31))
+        recorder = Recorder(seed)
+        _, picks = sklearn.cluster.kmeans_plusplus(x, k, sample_weight=weights, random_state=recorder)
+        squares = ((x[:, None] - x[None]) ** 2).sum(axis=2)
+        weighted = squares * (1 if weights is None else weights)
+        nearest, tied = weighted[picks[0]], False
+        for pick, draws in zip(picks[1:], np.reshape(recorder.drawn[1:], (k - 1, 2 + int(np.log(k)))), strict=True):
+            drawn = np.unique(np.searchsorted(np.cumsum(nearest), draws * nearest.sum()))
+            sums = np.sort(np.minimum(nearest, weighted[drawn]).sum(axis=1))
+            tied |= len(sums) > 1 and bool(sums[1] - sums[0] < 1e-9 * sums[1])
+            nearest = np.minimum(nearest, weighted[pick])
+        if not tied:
+            return Recorder(seed)
+
+
 def kmeans(rng, x, k, weights=None):
-    recorder = Recorder(rng.integers(2**31))
+    recorder = untied(rng, x, k, weights)
     model = sklearn.cluster.KMeans(k, n_init=1, max_iter=100, random_state=recorder).fit(x, sample_weight=weights)
     best = sklearn.cluster.KMeans(k, n_init=10, random_state=int(rng.integers(2**31))).fit(x, sample_weight=weights)
     return {"x": x, "k": k, "weights": weights, "drawn": recorder.drawn, "cluster": model.labels_,
@@ -107,7 +126,7 @@ def badge(rng, x, classes, n):
         torch.nn.functional.cross_entropy(logits, logits.argmax()).backward()
         gradients.append(weights.grad.numpy().ravel())
     gradients = np.array(gradients)
-    recorder = Recorder(rng.integers(2**31))
+    recorder = untied(rng, gradients, n)
     _, picks = sklearn.cluster.kmeans_plusplus(gradients, n, random_state=recorder)
     squares = ((gradients - gradients[0]) ** 2).sum(axis=1)
     return {"x": x, "probs": probs, "n": n, "drawn": recorder.drawn, "squares": squares, "picks": picks}
@@ -203,7 +222,7 @@ def cases(rng):
         "badge": [
             badge(rng, points(rng, 80, 6), 4, 20),
             badge(rng, points(rng, 60, 12), 2, 10),
-            badge(rng, points(rng, 30, 3), 25, 30),
+            badge(rng, points(rng, 30, 3), 25, 20),
             badge(rng, points(rng, 5, 4), 3, 1),
         ],
         "prob_cover": [prob_cover(rng, points(rng, 100, 6), labelled, delta, 30)
