@@ -103,9 +103,11 @@ func (h Hybrid) pick(pool HybridPool, n int, rng *rand.Rand) ([]Pick, error) {
 	if len(labelled) == 0 {
 		reason, choose = Cold, h.cold
 	}
-	fresh, err := choose(pool, left, append(control, labelled...), n-len(control), rng)
-	if err != nil {
-		return nil, err
+	var fresh []int
+	if n > len(control) {
+		if fresh, err = choose(pool, left, append(control, labelled...), n-len(control), rng); err != nil {
+			return nil, err
+		}
 	}
 	return spread(append(reasoned(fresh, reason), reasoned(again, Relabelling)...), reasoned(control, Controlling)), nil
 }

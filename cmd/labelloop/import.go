@@ -146,13 +146,6 @@ func (f *importFlags) put(ctx context.Context, s *sqlite.Store, records []datase
 // place names a picture as the project keeps it: relative to the project's folder where it lies below, else in full.
 func (f *importFlags) place(it label.Item) (string, error) {
 	path := it.Image
-	if it.Place.Line > 0 && !filepath.IsAbs(path) { // a row of a table
-		root := f.options.Columns.Root
-		if root == "" {
-			root = filepath.Dir(it.Place.File)
-		}
-		path = filepath.Join(root, path)
-	}
 	if _, err := os.Stat(path); err != nil {
 		return "", it.Place.Errorf("%w; an archive has to be unpacked before its pictures are imported", err)
 	}
