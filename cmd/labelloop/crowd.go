@@ -36,7 +36,7 @@ func readCrowd(ctx context.Context, s *sqlite.Store) (*crowd, error) {
 
 // annotations gives single labels in a model's classes, for the items of the pool that the model has judged.
 func (c *crowd) annotations(a *audit) (given quality.Annotations, items []int64) {
-	given = c.classed(a.model.Labels, func(item int64) bool {
+	given, _ = c.classed(a.model.Labels, func(item int64) bool {
 		if a.row(item) < 0 {
 			return false
 		}
@@ -48,14 +48,14 @@ func (c *crowd) annotations(a *audit) (given quality.Annotations, items []int64)
 	return given, items
 }
 
-// classed gives single labels as classes, of the items that are wanted.
-func (c *crowd) classed(labels []string, wanted func(item int64) bool) quality.Annotations {
+// classed gives single labels as classes, of the items that are wanted, and the names of those who gave them.
+func (c *crowd) classed(labels []string, wanted func(item int64) bool) (given quality.Annotations, people []string) {
 	class := make(map[string]int, len(labels))
 	for i, name := range labels {
 		class[name] = i
 	}
-	given := quality.Annotations{Annotators: len(c.people), Classes: len(labels)}
 	last := int64(-1)
+	number := map[string]int{}
 	for _, a := range c.standing {
 		if len(a.Labels) != 1 || !a.Verdict.GivesLabels() {
 			continue
@@ -68,9 +68,16 @@ func (c *crowd) classed(labels []string, wanted func(item int64) bool) quality.A
 			last = a.Item
 			given.Items++
 		}
-		given.List = append(given.List, quality.Annotation{Item: given.Items - 1, Annotator: slices.Index(c.people, a.Annotator), Class: k})
+		who, met := number[a.Annotator]
+		if !met {
+			who = len(people)
+			number[a.Annotator] = who
+			people = append(people, a.Annotator)
+		}
+		given.List = append(given.List, quality.Annotation{Item: given.Items - 1, Annotator: who, Class: k})
 	}
-	return given
+	given.Annotators, given.Classes = len(people), len(labels)
+	return given, people
 }
 
 // rows gives the model's probabilities of items.
@@ -135,8 +142,8 @@ func (c *crowd) agreement() report.Agreement {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	given := c.classed(names, func(int64) bool { return true })
-	by := make([]map[int]int, len(c.people)) // each person's class of each item
+	given, people := c.classed(names, func(int64) bool { return true })
+	by := make([]map[int]int, len(people)) // each person's class of each item
 	for i := range by {
 		by[i] = map[int]int{}
 	}
@@ -161,7 +168,7 @@ func (c *crowd) agreement() report.Agreement {
 	if err != nil {
 		return r
 	}
-	worth := make([]float64, len(c.people))
+	worth := make([]float64, len(people))
 	for i := range worth {
 		worth[i] = math.NaN()
 	}
@@ -173,7 +180,7 @@ func (c *crowd) agreement() report.Agreement {
 			}
 		}
 	}
-	for i, name := range c.people {
+	for i, name := range people {
 		same := 0
 		for item, k := range by[i] {
 			if consensus[item] == k {
@@ -181,8 +188,8 @@ func (c *crowd) agreement() report.Agreement {
 			}
 		}
 		r.Annotators = append(r.Annotators, report.Annotator{Name: name, Labels: len(by[i]), Consensus: float64(same) / float64(max(1, len(by[i]))), Quality: worth[i]})
-		kappas, shared := make([]float64, len(c.people)), make([]int, len(c.people))
-		for j := range c.people {
+		kappas, shared := make([]float64, len(people)), make([]int, len(people))
+		for j := range people {
 			kappas[j], shared[j] = pairwise(by[i], by[j], len(names))
 		}
 		r.Kappa, r.Shared = append(r.Kappa, kappas), append(r.Shared, shared)
