@@ -8,8 +8,9 @@ import (
 
 // Hybrid is the default strategy. Of the items that a model is least certain of (the smallest margins) it picks those that
 // stand for the most others: filtered active submodular selection (Wei, Iyer & Bilmes 2015, "Submodularity in data subset
-// selection and active learning") with the facility location function over cosines, weighted by uncertainty. Labelled
-// items stand for others too, so near-duplicates, of picks or of labelled items, are passed by while anything else is left.
+// selection and active learning") with the facility location function over cosines, in which an item weighs (1 - margin)^2.
+// Labelled items stand for others too, so near-duplicates, of picks or of labelled items, are passed by while anything else
+// is left.
 // Among the picks are a random control slice, a uniform sample of the unlabelled items, by which accuracy can be estimated
 // without bias, and labelled items that another label would help more. Where nothing is labelled yet, TypiClust picks,
 // balanced over the predicted classes where there are (zero-shot) probabilities.
@@ -49,9 +50,10 @@ const (
 	defaultControl = 0.1
 	mostRelabelled = 0.2
 	// Of the least certain items Hybrid looks at candidatesEach for each one it picks, within bounds.
-	candidatesEach, fewestCandidates, mostCandidates = 50, 1000, 5000
+	candidatesEach, fewestCandidates, mostCandidates = 80, 1000, 8000
 	coldCandidates                                   = 10000 // drawn at random
 	mostStanding                                     = 10000 // labelled items that stand for others, drawn at random
+	mostAtOnce                                       = 2000  // picks from the same candidates
 )
 
 // Select implements Strategy.
@@ -98,7 +100,7 @@ func (h Hybrid) pick(pool HybridPool, n int, rng *rand.Rand) ([]Pick, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := pool.without(control)
+	left := except(pool.unlabelled(), control)
 	reason, choose := Uncertain, h.uncertain
 	if len(labelled) == 0 {
 		reason, choose = Cold, h.cold
@@ -135,21 +137,6 @@ func (p HybridPool) relabel(n int) []int {
 	return again
 }
 
-// without gives the unlabelled items that are not taken.
-func (p HybridPool) without(taken []int) []int {
-	isTaken := make(map[int]bool, len(taken))
-	for _, item := range taken {
-		isTaken[item] = true
-	}
-	var left []int
-	for _, item := range p.unlabelled() {
-		if !isTaken[item] {
-			left = append(left, item)
-		}
-	}
-	return left
-}
-
 // units gives the items' embeddings, scaled to length 1.
 func (p HybridPool) units(items []int) (Matrix, error) {
 	if p.Embed == nil {
@@ -168,19 +155,34 @@ func (p HybridPool) units(items []int) (Matrix, error) {
 	return unit(m, count(m.Rows)), nil
 }
 
-// uncertain picks n of the items left.
+// uncertain picks n of the items left, a part at a time where n is large.
 func (h Hybrid) uncertain(pool HybridPool, left, standing []int, n int, rng *rand.Rand) ([]int, error) {
+	n = min(n, len(left))
+	var picks []int
+	for len(picks) < n {
+		part, err := h.part(pool, left, sample(standing, mostStanding, rng), min(n-len(picks), mostAtOnce))
+		if err != nil {
+			return nil, err
+		}
+		picks, standing, left = append(picks, part...), append(part, standing...), except(left, part)
+	}
+	return picks, nil
+}
+
+// part picks n of the items left.
+func (h Hybrid) part(pool HybridPool, left, standing []int, n int) ([]int, error) {
 	scores := scoresOf(left, func(item int) float64 { return h.certainty(pool.Probs.Row(item)) })
-	candidates := lowest(scores, left, max(2*n, min(max(candidatesEach*n, fewestCandidates), mostCandidates)))
+	candidates := lowest(scores, left, min(max(candidatesEach*n, fewestCandidates), mostCandidates))
 	weights := make([]float64, len(candidates))
 	for i, item := range candidates {
-		weights[i] = 1 - h.certainty(pool.Probs.Row(item))
+		doubt := 1 - h.certainty(pool.Probs.Row(item))
+		weights[i] = doubt * doubt
 	}
 	points, err := pool.units(candidates)
 	if err != nil {
 		return nil, err
 	}
-	others, err := pool.units(sample(standing, mostStanding, rng))
+	others, err := pool.units(standing)
 	if err != nil {
 		return nil, err
 	}
@@ -239,6 +241,21 @@ func sample(items []int, n int, rng *rand.Rand) []int {
 		drawn[i] = items[at]
 	}
 	return drawn
+}
+
+// except gives the items, in order, that are not taken.
+func except(items, taken []int) []int {
+	isTaken := make(map[int]bool, len(taken))
+	for _, item := range taken {
+		isTaken[item] = true
+	}
+	var left []int
+	for _, item := range items {
+		if !isTaken[item] {
+			left = append(left, item)
+		}
+	}
+	return left
 }
 
 func reasoned(items []int, reason Reason) []Pick {

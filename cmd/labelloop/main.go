@@ -58,7 +58,7 @@ func command() *cobra.Command {
 	root.AddCommand(
 		labelCommand(), modelsCommand(), benchCommand(), // files
 		initCommand(), importCommand(), predictCommand(), selectCommand(), calibrateCommand(), statusCommand(), exportCommand(), labelSetCommand(), backupCommand(), // projects
-		reportCommand(), simulateCommand(),
+		reportCommand(), simulateCommand(), reviewCommand(),
 	)
 	return root
 }

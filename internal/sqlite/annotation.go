@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/labelloop/labelloop/internal/label"
@@ -29,7 +30,7 @@ func (s *Store) Annotate(ctx context.Context, a label.Annotation) (kept label.An
 }
 
 // AnnotateAll is Annotate for many at once, in one transaction. It gives the error of each annotation that can't be taken,
-// which keeps none of the others back; nil for one that was.
+// which keeps none of the others back; nil for one that was, whose ID is set in the list.
 func (s *Store) AnnotateAll(ctx context.Context, list []label.Annotation) ([]error, error) {
 	refused := make([]error, len(list))
 	err := s.write(ctx, "annotate in", func(tx *sql.Tx) error {
@@ -41,7 +42,8 @@ func (s *Store) AnnotateAll(ctx context.Context, list []label.Annotation) ([]err
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if _, err = p.annotate(ctx, a); errors.Is(err, label.ErrUsage) || errors.Is(err, label.ErrNotFound) || errors.Is(err, label.ErrConflict) {
+			kept, err := p.annotate(ctx, a)
+			if list[i].ID = kept.ID; errors.Is(err, label.ErrUsage) || errors.Is(err, label.ErrNotFound) || errors.Is(err, label.ErrConflict) {
 				refused[i] = err
 			} else if err != nil {
 				return err
@@ -54,46 +56,91 @@ func (s *Store) AnnotateAll(ctx context.Context, list []label.Annotation) ([]err
 
 // Undo takes back the newest annotation of a person that stands, and gives it; what the person said of the item before
 // stands again. The entry of the queue is open again. Sent again with the same key it changes nothing. Where there is
-// nothing to take back the error is of kind label.ErrNotFound.
+// nothing to take back the error is of kind label.ErrNotFound. What an import took over as the person's stays.
 func (s *Store) Undo(ctx context.Context, annotator, key string) (label.Annotation, error) {
-	var undone label.Annotation
-	if key == "" {
-		return undone, label.Errorf(label.ErrUsage, "undo: no key that makes it safe to send it twice")
+	back, err := s.UndoAll(ctx, annotator, key, 1)
+	if err != nil {
+		return label.Annotation{}, err
 	}
+	return back[0], nil
+}
+
+// UndoAll is Undo for the n newest annotations of a person, or as many as there are, in one transaction. It gives them, the
+// newest first.
+func (s *Store) UndoAll(ctx context.Context, annotator, key string, n int) ([]label.Annotation, error) {
+	if key == "" {
+		return nil, label.Errorf(label.ErrUsage, "undo: no key that makes it safe to send it twice")
+	}
+	var back []label.Annotation
 	err := s.write(ctx, "undo in", func(tx *sql.Tx) error {
-		there, err := byKey(ctx, tx, key)
-		if err == nil {
-			if there.Verdict != label.Undone || there.Annotator != annotator {
-				return label.Errorf(label.ErrConflict, "undo: the key %q is that of another annotation", key)
+		p, err := newAppender(tx, s.project)
+		if err != nil {
+			return err
+		}
+		sent := false // before
+		for i := range n {
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
-			undone, err = byID(ctx, tx, there.Undoes)
-			return err
+			k := key
+			if i > 0 {
+				k = fmt.Sprintf("%s/%d", key, i)
+			}
+			undone, there, err := p.undone(ctx, annotator, k)
+			if err == nil && !there && !sent {
+				undone, err = p.undo(ctx, annotator, k)
+			} else if err == nil && !there {
+				return nil
+			}
+			if i > 0 && errors.Is(err, label.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			sent = sent || there
+			back = append(back, undone)
 		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		var id int64
-		err = tx.QueryRow(newest, annotator).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return label.Errorf(label.ErrNotFound, "undo: nothing of %s's is left to take back", annotator)
-		}
-		if err != nil {
-			return err
-		}
-		if undone, err = byID(ctx, tx, id); err != nil {
-			return err
-		}
-		app, err := newAppender(tx, s.project)
-		if err != nil {
-			return err
-		}
-		back := label.Annotation{Key: key, Item: undone.Item, Annotator: annotator, At: moment(now()), Verdict: label.Undone, Undoes: id}
-		if _, err := app.append(back); err != nil {
-			return err
-		}
-		return app.reopen(undone)
+		return nil
 	})
-	return undone, err
+	return back, err
+}
+
+// undone gives what an undo of this key took back, if there is one.
+func (p *appender) undone(ctx context.Context, annotator, key string) (undone label.Annotation, there bool, err error) {
+	undo, err := byKey(ctx, p.tx, key)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return undone, false, nil
+	case err == nil && (undo.Verdict != label.Undone || undo.Annotator != annotator):
+		err = label.Errorf(label.ErrConflict, "undo: the key %q is that of another annotation", key)
+	case err == nil:
+		undone, err = byID(ctx, p.tx, undo.Undoes)
+	}
+	return undone, true, err
+}
+
+// undo takes the newest annotation of a person back.
+func (p *appender) undo(ctx context.Context, annotator, key string) (label.Annotation, error) {
+	var id int64
+	err := p.tx.QueryRow(newest, annotator).Scan(&id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return label.Annotation{}, err
+	}
+	var undone label.Annotation
+	if err == nil {
+		if undone, err = byID(ctx, p.tx, id); err != nil {
+			return undone, err
+		}
+	}
+	if id == 0 || strings.HasPrefix(undone.Key, importKey) {
+		return undone, label.Errorf(label.ErrNotFound, "undo: nothing of %s's is left to take back", annotator)
+	}
+	back := label.Annotation{Key: key, Item: undone.Item, Annotator: annotator, At: moment(now()), Verdict: label.Undone, Undoes: id}
+	if _, err := p.append(back); err != nil {
+		return undone, err
+	}
+	return undone, p.reopen(undone)
 }
 
 // newest is the newest annotation of a person that was not taken back.
@@ -268,6 +315,12 @@ func (s *Store) Annotations(ctx context.Context, after int64) iter.Seq2[label.An
 // AnnotationsOf gives the annotations of an item, the oldest first.
 func (s *Store) AnnotationsOf(ctx context.Context, item int64) ([]label.Annotation, error) {
 	return s.annotations(ctx, "a.item_id = ? ORDER BY a.id", item)
+}
+
+// StandingOf gives what Standing does, of some items.
+func (s *Store) StandingOf(ctx context.Context, items []int64) ([]label.Annotation, error) {
+	return s.annotations(ctx, `a.id IN (SELECT id FROM standing WHERE item_id IN (SELECT value FROM json_each(?)))
+		ORDER BY a.item_id, a.annotator_id`, listed(items))
 }
 
 // Standing gives what stands of each person's word on each item: the newest annotation that was not taken back, in the

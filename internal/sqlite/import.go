@@ -14,6 +14,9 @@ import (
 // within a second.
 const ImportBatch = 10_000
 
+// importKey is how the keys of annotations begin that an import took over.
+const importKey = "import/"
+
 // Import puts a batch of items, in one transaction. Content that is there already makes no second item: from the same
 // place it is known, from another place it is a duplicate, which is reported once and kept on record. So a batch may be
 // imported again, and an import that was killed goes on from its beginning.
@@ -176,7 +179,7 @@ func (b *importer) annotate(it label.Item, number int64, fresh bool) error {
 	}
 	b.report.Labelled++
 	kept, err := b.appender.append(label.Annotation{
-		Key: fmt.Sprintf("import/%d/%s", number, b.by), Item: number, Annotator: b.by, At: moment(b.at), Verdict: label.Accepted, Labels: it.Gold,
+		Key: fmt.Sprintf("%s%d/%s", importKey, number, b.by), Item: number, Annotator: b.by, At: moment(b.at), Verdict: label.Accepted, Labels: it.Gold,
 	})
 	if err != nil || fresh {
 		return err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/labelloop/labelloop/internal/label"
 )
@@ -80,14 +81,37 @@ func (s *Store) ItemPage(ctx context.Context, f Filter, n int) ([]label.Record, 
 
 // Item gives one item by its number.
 func (s *Store) Item(ctx context.Context, number int64) (label.Record, error) {
-	list, err := s.records(ctx, "id = ?", number)
-	if err == nil && len(list) == 0 {
-		err = label.Errorf(label.ErrNotFound, "item %d: there is no such item", number)
-	}
+	list, err := s.Records(ctx, []int64{number})
 	if err != nil {
 		return label.Record{}, err
 	}
 	return list[0], nil
+}
+
+// Records gives items by their numbers, in the order of these. It is an error of kind label.ErrNotFound if one isn't there.
+func (s *Store) Records(ctx context.Context, numbers []int64) ([]label.Record, error) {
+	found, err := s.records(ctx, "id IN (SELECT value FROM json_each(?))", listed(numbers))
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[int64]int, len(found))
+	for i, r := range found {
+		at[r.Item.Number] = i
+	}
+	list := make([]label.Record, len(numbers))
+	for i, number := range numbers {
+		k, there := at[number]
+		if !there {
+			return nil, label.Errorf(label.ErrNotFound, "item %d: there is no such item", number)
+		}
+		list[i] = found[k]
+	}
+	return list, nil
+}
+
+// listed is a JSON list of numbers.
+func listed(numbers []int64) string {
+	return strings.Join(strings.Fields(fmt.Sprint(numbers)), ",")
 }
 
 func (s *Store) records(ctx context.Context, where string, args ...any) ([]label.Record, error) {

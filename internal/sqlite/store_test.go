@@ -139,7 +139,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fails(newer.Dir(), "newer labelloop", "schema is 99, this program knows up to 1")
+	fails(newer.Dir(), "newer labelloop", "schema is 99, this program knows up to 2")
 	fails(foreign.Dir(), "another program")
 	if _, err := Create(t.Context(), t.TempDir(), label.Project{Task: "tabular"}); !errors.Is(err, label.ErrUsage) {
 		t.Errorf("a project with an unknown task: %v", err)

@@ -179,14 +179,15 @@ def typi_clust(rng, x, k, labelled, n):
 
 def discriminative(rng, rows, dims, labelled, n):
     """small-text with logistic regression and few enough unlabelled items to show all of them to the classifier; picks
-    that a slightly different classifier would also make."""
+    that stand when embeddings, and with them the classifier, change a little, as a search may end a little off."""
     while True:
         x = points(rng, rows, dims)
         at, unlabelled = split(rng, rows, labelled)
-        dataset = SklearnDataset(sparse.csr_matrix(normalize(x)), np.zeros(rows, dtype=int), target_labels=[0, 1])
         picks = []
-        for c in (1, 1.001, 0.999):
-            factory = SklearnClassifierFactory(LogisticRegression(C=c, tol=1e-10, max_iter=10_000), 2)
+        for noise in (0, 5e-4, 5e-4, 5e-4):
+            moved = sparse.csr_matrix(normalize(x) + noise * rng.normal(size=x.shape))
+            dataset = SklearnDataset(moved, np.zeros(rows, dtype=int), target_labels=[0, 1])
+            factory = SklearnClassifierFactory(LogisticRegression(tol=1e-10, max_iter=10_000), 2)
             strategy = DiscriminativeActiveLearning(factory, min(n, 10), pbar=None)
             picks.append(strategy.query(None, dataset, unlabelled, at, None, n=n))
         if all(set(others) == set(picks[0]) for others in picks):

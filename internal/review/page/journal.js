@@ -1,7 +1,7 @@
 import { newKey } from './api.js';
 
-// Journal is what this person did, newest last, as undo goes back through it. Each record is {key, entries, items}: one
-// decision, or one on many items, that one undo takes back. What was done before the page was loaded is the server's to
+// Journal is what this person did, newest last, as undo goes back through it. Each record is {key, entries, items, view}:
+// one decision, or one on many items, that one undo takes back, and the view that it was made in. What was done before the page was loaded is the server's to
 // know: undo goes on there.
 //
 // Events: "undone" {items}: the server took back something whose entries the page doesn't hold; "refused" {items, error}.
@@ -12,28 +12,31 @@ export class Journal extends EventTarget {
   constructor(outbox) {
     super();
     this.#outbox = outbox;
-    const undone = new Set(outbox.changes.map((c) => c.of).filter(Boolean));
-    for (const { path, body } of outbox.changes) {
-      if (path !== '/api/undo' && !undone.has(body.key)) this.#records.push({ key: body.key, items: itemsOf(body) });
-    }
+    this.#records = this.#waiting().map(({ body }) => ({ key: body.key, items: itemsOf(body) }));
     outbox.addEventListener('answer', ({ detail: { change, answer } }) => this.#answered(change, answer));
     outbox.addEventListener('refusal', ({ detail: { change, error } }) => this.#refused(change, error));
   }
 
   // pending gives the numbers of the items whose decisions the server may not know yet.
   get pending() {
-    return this.#records.slice(-this.#outbox.size || this.#records.length).flatMap((r) => r.items);
+    return this.#waiting().flatMap(({ body }) => itemsOf(body));
+  }
+
+  // waiting gives the decisions in the outbox that no undo behind them takes back.
+  #waiting() {
+    const undone = new Set(this.#outbox.changes.map((c) => c.of));
+    return this.#outbox.changes.filter(({ path, body }) => path !== '/api/undo' && !undone.has(body.key));
   }
 
   // decide enters decisions, all to be taken back by one undo. Each is {entry, verdict, labels, note, took_ms, suggestion}.
-  decide(decisions, revision) {
+  decide(decisions, revision, view) {
     const key = newKey();
     const annotations = decisions.map(({ entry, ...d }) => ({
       key: decisions.length === 1 ? key : newKey(), item: entry.item, note: '', took_ms: 0, model: entry.model ?? 0,
       round: entry.round ?? 0, revision, ...d,
     }));
     const entries = decisions.map((d) => d.entry);
-    this.#records.push({ key, entries, items: entries.map((e) => e.item) });
+    this.#records.push({ key, entries, items: entries.map((e) => e.item), view });
     if (annotations.length === 1) this.#outbox.add('/api/annotate', annotations[0]);
     else this.#outbox.add('/api/annotate-all', { key, annotations });
   }

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/labelloop/labelloop/activelearn/calibration"
+	"github.com/labelloop/labelloop/internal/label"
+	"github.com/labelloop/labelloop/internal/review"
+	"github.com/labelloop/labelloop/internal/sqlite"
+)
+
+// keyFile is the file in a project's folder that the tokens of its annotators are made by.
+const keyFile = "review.key"
+
+// reviewFlags are the flags of the verb review.
+type reviewFlags struct {
+	projectFlags
+	boundFlags
+	addr        string
+	annotators  []string
+	lease       time.Duration
+	blind       float64
+	images      []string
+	certificate string
+	key         string
+}
+
+func reviewCommand() *cobra.Command {
+	f := &reviewFlags{}
+	c := &cobra.Command{
+		Use:   "review",
+		Short: "Serve the page on which people label what is in the queue",
+		Long: `Serve the page on which people label what is in the queue, until Ctrl-C. It prints an address for each annotator; the token in it is
+that person's key, and stays the same from one start to the next. Whoever deletes ` + keyFile + ` in the project's folder takes all
+tokens back.
+
+The page is for this machine alone unless --addr names another address. Then everybody who can reach that address can try
+tokens, and without --cert and --key everybody on the way can read what is sent, tokens among it.`,
+		Example: `  labelloop review --project tickets
+  labelloop review --project tickets --annotators ann,bob --blind 0.1
+  labelloop review --project photos --addr 0.0.0.0:8443 --cert cert.pem --key key.pem --annotators ann,bob`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.with(c.Context(), func(s *sqlite.Store) error { return f.run(c.Context(), s, c.OutOrStdout(), c.ErrOrStderr()) })
+		},
+	}
+	f.projectFlags.bind(c)
+	f.boundFlags.bind(c)
+	flags := c.Flags()
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:7878", "address to serve on; port 0: any that is free")
+	flags.StringSliceVar(&f.annotators, "annotators", []string{person()}, "who may label, NAME,NAME")
+	flags.DurationVar(&f.lease, "lease", 10*time.Minute, "how long an item stays before a person who does not answer")
+	flags.Float64Var(&f.blind, "blind", 0, "share of the queue that is shown without a suggestion, to see how much people follow it")
+	flags.StringArrayVar(&f.images, "images", nil, "folder outside of the project in which pictures lie that a table names; can be repeated")
+	flags.StringVar(&f.certificate, "cert", "", "file with the certificate for TLS (PEM)")
+	flags.StringVar(&f.key, "key", "", "file with the certificate's key (PEM)")
+	return c
+}
+
+// link is a person's way in, as --json tells it.
+type link struct {
+	Annotator string `json:"annotator"`
+	URL       string `json:"url"`
+}
+
+func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr io.Writer) error {
+	if (f.certificate == "") != (f.key == "") {
+		return label.Errorf(label.ErrUsage, "review: --cert and --key go together")
+	}
+	secret, err := review.Key(filepath.Join(s.Dir(), keyFile))
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
+	if err != nil {
+		return label.Errorf(label.ErrUsage, "serve on %s: %w; name another address with --addr, such as 127.0.0.1:0", f.addr, err)
+	}
+	defer listener.Close()
+	hosts, err := f.hosts(listener.Addr().(*net.TCPAddr))
+	if err != nil {
+		return err
+	}
+	server, err := review.New(review.Config{
+		Store: s, Key: secret, Annotators: f.annotators, Hosts: hosts, Secure: f.certificate != "", Lease: f.lease, Blind: f.blind,
+		Folders: f.images, Status: func(ctx context.Context) (any, error) { return f.status(ctx, s) }, Calibrate: calibrated,
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	if err := f.tell(server, listener.Addr().(*net.TCPAddr), hosts, stdout, stderr); err != nil {
+		return err
+	}
+	if err := server.Serve(ctx, listener, f.certificate, f.key); err != nil {
+		return err
+	}
+	fmt.Fprintln(stderr, "stopped; every answer is kept")
+	return nil
+}
+
+// tell prints how people come in, and what it means where others than this machine can.
+func (f *reviewFlags) tell(server *review.Server, at *net.TCPAddr, hosts []string, stdout, stderr io.Writer) error {
+	scheme := "http"
+	if f.certificate != "" {
+		scheme = "https"
+	}
+	base := fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(hosts[0], fmt.Sprint(at.Port)))
+	var links []link
+	for _, name := range f.annotators {
+		links = append(links, link{name, server.Link(base, name)})
+	}
+	if f.json {
+		if err := json.NewEncoder(stdout).Encode(links); err != nil {
+			return err
+		}
+	} else {
+		for _, l := range links {
+			fmt.Fprintf(stdout, "%s: %s\n", l.Annotator, l.URL)
+		}
+	}
+	if !at.IP.IsLoopback() {
+		fmt.Fprintf(stderr, "Everybody who can reach %s can try tokens; whoever has a link above labels in that name. Give each link to its owner alone.\n", at)
+		if f.certificate == "" {
+			fmt.Fprintln(stderr, "Without --cert and --key nothing is encrypted: whoever listens on the network reads the texts and the tokens.")
+		}
+	}
+	fmt.Fprintln(stderr, "Ctrl-C stops; every answer is on the disk when it is acknowledged.")
+	return nil
+}
+
+// hosts are the names by which browsers may call the server, the one that is printed first: those of the address itself and of
+// the certificate.
+func (f *reviewFlags) hosts(at *net.TCPAddr) ([]string, error) {
+	var hosts []string
+	if f.certificate != "" {
+		pair, err := tls.LoadX509KeyPair(f.certificate, f.key)
+		if err != nil {
+			return nil, label.Errorf(label.ErrUsage, "read the certificate: %w", err)
+		}
+		leaf, err := x509.ParseCertificate(pair.Certificate[0])
+		if err != nil {
+			return nil, label.Errorf(label.ErrUsage, "read the certificate %s: %w", f.certificate, err)
+		}
+		hosts = append(hosts, leaf.DNSNames...)
+		for _, ip := range leaf.IPAddresses {
+			hosts = append(hosts, ip.String())
+		}
+	}
+	switch {
+	case at.IP.IsLoopback():
+		hosts = append(hosts, at.IP.String(), "localhost")
+	case !at.IP.IsUnspecified():
+		hosts = append(hosts, at.IP.String())
+	default:
+		if name, err := os.Hostname(); err == nil {
+			hosts = append(hosts, name)
+		}
+		addresses, err := net.InterfaceAddrs()
+		if err != nil {
+			return nil, fmt.Errorf("find the addresses of this machine: %w", err)
+		}
+		for _, a := range addresses {
+			if network, ok := a.(*net.IPNet); ok {
+				hosts = append(hosts, network.IP.String())
+			}
+		}
+		hosts = append(hosts, "localhost")
+	}
+	for i, name := range hosts {
+		hosts[i] = strings.ToLower(name)
+	}
+	return hosts, nil
+}
+
+// calibrated gives probabilities by a calibration as the verb calibrate keeps it.
+func calibrated(text []byte, probs []float32) ([]float32, error) {
+	var c calibration.Calibration
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, err
+	}
+	return c.Apply(probs)
+}
+
+// reviewed is what the page's side panel shows of the whole project.
+type reviewed struct {
+	*standing
+	Agreement agreed `json:"agreement"`
+}
+
+// agreed is how far people agree.
+type agreed struct {
+	Items      int           `json:"items"`           // that several people labelled
+	Alpha      *float64      `json:"alpha,omitempty"` // Krippendorff's; none where no item has several people's labels
+	Annotators []agreedShare `json:"annotators"`
+}
+
+// agreedShare is how one person does beside the others.
+type agreedShare struct {
+	Name      string  `json:"name"`
+	Labels    int     `json:"labels"`
+	Consensus float64 `json:"consensus"` // share of them that are the consensus
+}
+
+func (f *reviewFlags) status(ctx context.Context, s *sqlite.Store) (*reviewed, error) {
+	st, err := (&statusFlags{projectFlags: f.projectFlags, boundFlags: f.boundFlags}).standing(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	crowd, err := readCrowd(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	found := crowd.agreement()
+	r := &reviewed{standing: st, Agreement: agreed{Items: found.Items, Annotators: []agreedShare{}}}
+	for _, m := range found.Measures {
+		r.Agreement.Alpha = &m.Value
+	}
+	for _, a := range found.Annotators {
+		r.Agreement.Annotators = append(r.Agreement.Annotators, agreedShare{a.Name, a.Labels, a.Consensus})
+	}
+	return r, nil
+}

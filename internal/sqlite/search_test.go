@@ -1,0 +1,237 @@
+package sqlite
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/labelloop/labelloop/internal/label"
+)
+
+// everything is a search that lets all pass.
+var everything = label.Search{State: label.AnyState, Most: 1, Sort: label.ByNumber, N: 1000}
+
+// pages gives what a search finds page by page.
+func pages(t testing.TB, s *Store, q label.Search) (all []int64) {
+	t.Helper()
+	for {
+		page, err := s.Search(t.Context(), q)
+		if err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		all = append(all, page...)
+		if len(page) < q.N {
+			return all
+		}
+		q.After = page[len(page)-1]
+	}
+}
+
+// TestSearchFindsWhatAFullLookDoes holds random searches against a look at each item.
+func TestSearchFindsWhatAFullLookDoes(t *testing.T) {
+	const items = 300
+	rng := rand.New(rand.NewPCG(1, 2))
+	s := create(t, texts, "x", "y", "z")
+	words := []string{"alpha", "beta", "gamma", "delta"}
+	var list []label.Item
+	for i := range items {
+		list = append(list, item(i+1, fmt.Sprintf("%s %s number%d", words[rng.IntN(4)], words[rng.IntN(4)], i+1)))
+	}
+	mustImport(t, s, "", list...)
+	mustRegister(t, s, "1", "y", "x") // older, and not meant
+	m := mustRegister(t, s, "2", "z", "x", "w")
+	said := map[int64]label.Probabilities{}
+	for i := range items {
+		if rng.IntN(5) > 0 {
+			p := label.Probabilities{Item: int64(i + 1), Probs: []float32{float32(rng.IntN(8)) / 8, float32(rng.IntN(8)) / 8, 0.3}}
+			said[p.Item] = p
+			if err := s.PutPredictions(t.Context(), m, []label.Probabilities{p}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var queued []int64
+	for i := range items {
+		if i%3 == 0 {
+			queued = append(queued, int64(i+1))
+		}
+	}
+	enqueue(t, s, 3, label.Control, queued...)
+	annotators := map[int64][]string{}
+	for k := range 200 {
+		who, number := []string{"ada", "bob"}[rng.IntN(2)], int64(1+rng.IntN(items))
+		a := says(fmt.Sprint("k", k), who, number, label.Corrected, []string{"x", "y", "z"}[rng.IntN(3)])
+		if rng.IntN(4) == 0 {
+			a.Verdict, a.Labels = label.Flagged, nil
+		}
+		mustAnnotate(t, s, a)
+		if rng.IntN(6) == 0 {
+			if _, err := s.Undo(t.Context(), who, fmt.Sprint("u", k)); err != nil {
+				t.Fatal(err)
+			}
+		} else if !slices.Contains(annotators[number], who) {
+			annotators[number] = append(annotators[number], who)
+		}
+	}
+	open, err := s.Queued(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.ItemPage(t.Context(), Filter{State: label.AnyState}, items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 400 {
+		q := everything
+		q.N = 1 + rng.IntN(60)
+		pick := func(of int, values ...string) string {
+			if rng.IntN(of) > 0 {
+				return ""
+			}
+			return values[rng.IntN(len(values))]
+		}
+		q.Label, q.Predicted, q.Annotator = pick(4, "x", "y", "z"), pick(4, "x", "z", "y"), pick(4, "ada", "bob", "nobody")
+		q.Text = pick(3, "alpha", "ALPHA beta", "gam", "number1", `"*`, "be", "alpha AND beta", "number12 NEAR alpha")
+		if rng.IntN(4) == 0 {
+			q.State = []label.State{label.Unlabelled, label.Labelled, label.StateFlagged}[rng.IntN(3)]
+		}
+		if rng.IntN(4) == 0 {
+			q.Least, q.Most = float64(rng.IntN(8))/8, float64(rng.IntN(9))/8
+		}
+		if rng.IntN(5) == 0 {
+			q.Reason = []label.Reason{label.Control, label.Cold}[rng.IntN(2)]
+		}
+		q.Sort = []label.SearchOrder{label.ByNumber, label.ByConfidence, label.AtRandom}[rng.IntN(3)]
+
+		var want []int64
+		for _, r := range records {
+			number := r.Item.Number
+			class, confidence := said[number].Top(false)
+			judged := q.Sort == label.ByConfidence || q.Predicted != "" || q.Least > 0 || q.Most < 1
+			switch {
+			case q.State != label.AnyState && r.State != q.State, q.Label != "" && !slices.Contains(r.Labels, q.Label),
+				q.Annotator != "" && !slices.Contains(annotators[number], q.Annotator), judged && class < 0,
+				q.Predicted != "" && m.Labels[class] != q.Predicted, judged && (float64(confidence) < q.Least || float64(confidence) > q.Most),
+				q.Reason != "" && !(q.Reason == label.Control && slices.Contains(open, number)), !holds(r.Item.Text, q.Text):
+			default:
+				want = append(want, number)
+			}
+		}
+		if q.Sort == label.ByConfidence {
+			slices.SortStableFunc(want, func(a, b int64) int {
+				_, x := said[a].Top(false)
+				_, y := said[b].Top(false)
+				return cmp.Compare(x, y)
+			})
+		}
+		got := pages(t, s, q)
+		if q.Sort == label.AtRandom {
+			if len(got) > 30 && slices.IsSorted(got) {
+				t.Errorf("%+v: in order", q)
+			}
+			slices.Sort(got)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: found %v, want %v", q, got, want)
+		}
+	}
+	q := everything
+	if q.Label = "gone"; !errors.Is(second(s.Search(t.Context(), q)), label.ErrNotFound) {
+		t.Error("a search for a label that isn't there is no error")
+	}
+	sound(t, s)
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// holds tells whether a text has the words that are searched for.
+func holds(text, words string) bool {
+	if words == `"*` {
+		return false // no words, nothing found
+	}
+	have := strings.Fields(text)
+	want := strings.Fields(strings.ToLower(words))
+	for i, w := range want {
+		if !slices.ContainsFunc(have, func(h string) bool { return h == w || i == len(want)-1 && len(w) > 2 && strings.HasPrefix(h, w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestSearchForDisputes(t *testing.T) {
+	s := create(t, texts, "x", "y", "z")
+	several(t, s, 5)
+	n := 0
+	say := func(who string, number int64, verdict label.Verdict, labels ...string) {
+		n++
+		mustAnnotate(t, s, says(fmt.Sprint("k", n), who, number, verdict, labels...))
+	}
+	disputed := func(want ...int64) {
+		t.Helper()
+		q := everything
+		q.Disputed = true
+		if got := pages(t, s, q); !slices.Equal(got, want) {
+			t.Errorf("disputed are %v, want %v", got, want)
+		}
+		q.Text = "text"
+		if got := pages(t, s, q); !slices.Equal(got, want) {
+			t.Errorf("disputed, with a text, are %v, want %v", got, want)
+		}
+	}
+	say("ada", 1, label.Corrected, "x")
+	say("bob", 1, label.Accepted, "x")
+	say("ada", 2, label.Corrected, "x")
+	say("bob", 2, label.Skipped)
+	disputed()
+	say("bob", 3, label.Corrected, "x")
+	say("ada", 3, label.Corrected, "y")
+	say("bob", 4, label.Corrected, "y")
+	say("ada", 4, label.Flagged)
+	disputed(3, 4)
+	say("cy", 3, label.Corrected, "x") // two of three
+	say("ada", 4, label.Flagged)       // looked twice
+	disputed()
+	say("cy", 4, label.Corrected, "z")
+	disputed(4)
+	if _, err := s.MergeLabels(t.Context(), "ada", []string{"z"}, "y"); err != nil {
+		t.Fatal(err)
+	}
+	disputed()
+}
+
+func TestUndoAll(t *testing.T) {
+	s := create(t, texts, "x")
+	several(t, s, 6)
+	mustImport(t, s, "ada", item(90, "imported", "x"))
+	for i := range 4 {
+		mustAnnotate(t, s, says(fmt.Sprint("k", i), "ada", int64(i+1), label.Corrected, "x"))
+	}
+	undo := func(key string, n int, want ...string) {
+		t.Helper()
+		back, err := s.UndoAll(t.Context(), "ada", key, n)
+		var keys []string
+		for _, a := range back {
+			keys = append(keys, a.Key)
+		}
+		if !slices.Equal(keys, want) || (err != nil) != (want == nil) {
+			t.Errorf("%s takes %q back, want %q, %v", key, keys, want, err)
+		}
+	}
+	undo("u", 2, "k3", "k2")
+	undo("u", 2, "k3", "k2")
+	undo("u", 4, "k3", "k2") // what was done, not more
+	mustAnnotate(t, s, says("k9", "ada", 5, label.Corrected, "x"))
+	undo("v", 9, "k9", "k1", "k0")
+	mustAnnotate(t, s, says("k10", "ada", 6, label.Corrected, "x"))
+	undo("v", 9, "k9", "k1", "k0")
+	undo("w", 1, "k10")
+	undo("x", 1) // the imported label stays
+	stands(t, s, 7, label.Labelled, "x")
+	stands(t, s, 1, label.Unlabelled)
+	sound(t, s)
+}
