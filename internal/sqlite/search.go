@@ -38,7 +38,7 @@ type search struct {
 	model  string   // parameter with the ID of the model registered last
 }
 
-// driver is a table, or a query, called x.
+// driver is a table, or a query, under a name that the look-ups do not use.
 type driver struct {
 	from string
 	id   string // the item's number
@@ -85,7 +85,7 @@ func (b *search) query() (query string, possible bool, err error) {
 	if key := b.key(b.driver.id); key != "" {
 		order, behind = append([]string{key}, order...), append([]string{b.key(after)}, behind...)
 		if b.driver.from == predictions && b.Sort == label.ByConfidence {
-			order[0] = "x.confidence"
+			order[0] = "p.confidence"
 		}
 	}
 	if b.After != 0 {
@@ -238,9 +238,9 @@ func (b *search) predicted() (bool, error) {
 		return false, err
 	}
 	b.model = b.bind(model)
-	where := "x.confidence IS NOT NULL"
+	where := "p.confidence IS NOT NULL"
 	if ranged {
-		where = "x.confidence BETWEEN " + b.bind(b.Least) + " AND " + b.bind(b.Most)
+		where = "p.confidence BETWEEN " + b.bind(b.Least) + " AND " + b.bind(b.Most)
 	}
 	if b.Predicted != "" {
 		id, err := b.labelID(b.Predicted)
@@ -251,13 +251,13 @@ func (b *search) predicted() (bool, error) {
 		if err != nil || len(positions) == 0 {
 			return false, err
 		}
-		where += " AND x.position IN (" + strings.Join(strings.Fields(strings.Trim(fmt.Sprint(positions), "[]")), ", ") + ")"
+		where += " AND p.position IN (" + strings.Join(strings.Fields(strings.Trim(fmt.Sprint(positions), "[]")), ", ") + ")"
 	}
-	b.want(driver{predictions, fmt.Sprintf("(x.id & %d)", 1<<itemBits-1), "x.id", "(" + b.model + " << 40 | %s)"},
-		"x.model_id = "+b.model+" AND "+where,
-		"EXISTS (SELECT 1 FROM predictions x WHERE x.id = ("+b.model+" << 40 | %s) AND "+where+")")
+	b.want(driver{predictions, fmt.Sprintf("(p.id & %d)", 1<<itemBits-1), "p.id", "(" + b.model + " << 40 | %s)"},
+		"p.model_id = "+b.model+" AND "+where,
+		"EXISTS (SELECT 1 FROM predictions p WHERE p.id = ("+b.model+" << 40 | %s) AND "+where+")")
 	return true, nil
 }
 
 // predictions is the driver that is sorted by confidence, too.
-const predictions = "predictions x"
+const predictions = "predictions p"
