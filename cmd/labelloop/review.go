@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +104,13 @@ func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 	if err := f.tell(server, listener.Addr().(*net.TCPAddr), hosts, stdout, stderr); err != nil {
 		return err
 	}
-	if err := server.Serve(ctx, listener, f.certificate, f.key); err != nil {
+	indexing := make(chan error, 1)
+	go func() { indexing <- s.IndexWords(ctx) }() // so that the first search need not wait
+	err = server.Serve(ctx, listener, f.certificate, f.key)
+	if failed := <-indexing; err == nil && ctx.Err() == nil {
+		err = failed
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(stderr, "stopped; every answer is kept")
@@ -121,22 +128,21 @@ func (f *reviewFlags) tell(server *review.Server, at *net.TCPAddr, hosts []strin
 	for _, name := range f.annotators {
 		links = append(links, link{name, server.Link(base, name)})
 	}
-	if f.json {
-		if err := json.NewEncoder(stdout).Encode(links); err != nil {
-			return err
-		}
-	} else {
-		for _, l := range links {
-			fmt.Fprintf(stdout, "%s: %s\n", l.Annotator, l.URL)
-		}
-	}
 	if !at.IP.IsLoopback() {
-		fmt.Fprintf(stderr, "Everybody who can reach %s can try tokens; whoever has a link above labels in that name. Give each link to its owner alone.\n", at)
+		fmt.Fprintf(stderr, "Everybody who can reach %s can try tokens; whoever has a person's link labels in that name. Give each link to its owner alone.\n", at)
 		if f.certificate == "" {
 			fmt.Fprintln(stderr, "Without --cert and --key nothing is encrypted: whoever listens on the network reads the texts and the tokens.")
 		}
 	}
 	fmt.Fprintln(stderr, "Ctrl-C stops; every answer is on the disk when it is acknowledged.")
+	if f.json {
+		return json.NewEncoder(stdout).Encode(links)
+	}
+	for _, l := range links {
+		if _, err := fmt.Fprintf(stdout, "%s: %s\n", l.Annotator, l.URL); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -153,7 +159,7 @@ func (f *reviewFlags) hosts(at *net.TCPAddr) ([]string, error) {
 		if err != nil {
 			return nil, label.Errorf(label.ErrUsage, "read the certificate %s: %w", f.certificate, err)
 		}
-		hosts = append(hosts, leaf.DNSNames...)
+		hosts = slices.DeleteFunc(slices.Clone(leaf.DNSNames), func(name string) bool { return strings.HasPrefix(name, "*") })
 		for _, ip := range leaf.IPAddresses {
 			hosts = append(hosts, ip.String())
 		}

@@ -133,6 +133,10 @@ func (f *simulateFlags) options() (simulation.Options, error) {
 		if err != nil {
 			return o, label.Errorf(label.ErrUsage, "--strategies: %w", err)
 		}
+		if h, ok := s.(activelearn.Hybrid); ok {
+			h.Multi = f.multiLabel
+			s = h
+		}
 		o.Contenders = append(o.Contenders, simulation.Contender{Name: name, Strategy: s})
 		if strings.HasSuffix(name, "bald") || strings.HasSuffix(name, "vote-entropy") {
 			o.Committee = 5

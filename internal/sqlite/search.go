@@ -15,6 +15,15 @@ import (
 // Search gives the numbers of the items that are wanted, in the order that is asked for. Labels that are not in the set are an
 // error of kind label.ErrNotFound.
 func (s *Store) Search(ctx context.Context, q label.Search) (found []int64, err error) {
+	if q.Text != "" {
+		if all, err := s.wordsIndexed(ctx); err != nil {
+			return nil, err
+		} else if !all {
+			if err := s.IndexWords(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
 	err = s.read(ctx, "search", func(tx *sql.Tx) error {
 		b := search{Search: q, ctx: ctx, tx: tx}
 		query, possible, err := b.query()

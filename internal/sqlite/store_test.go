@@ -146,6 +146,39 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestOlderProjectsAreBroughtUpToDate opens a project of the first schema.
+func TestOlderProjectsAreBroughtUpToDate(t *testing.T) {
+	dir := t.TempDir()
+	older, err := connect(dir, "rwc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := migrations.ReadFile("migrations/001_project.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = older.writer.Exec(string(schema) + fmt.Sprintf(`; INSERT INTO project VALUES (1, '%s', 0, 1);
+		PRAGMA application_id = %d; PRAGMA user_version = 1`, label.TextClassification, applicationID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustImport(t, older, "", item(1, "old words"))
+	older.Close()
+	newer, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer newer.Close()
+	mustImport(t, newer, "", item(2, "newer words"))
+	q := everything
+	for _, q.Text = range []string{"old", "newer"} {
+		if found, err := newer.Search(t.Context(), q); err != nil || len(found) != 1 {
+			t.Errorf("a search for %s finds %v, %v", q.Text, found, err)
+		}
+	}
+	sound(t, newer)
+}
+
 // TestConnections holds both kinds of connections to what the package says of them.
 func TestConnections(t *testing.T) {
 	s := create(t, texts)

@@ -13,23 +13,24 @@ export class Choices {
   constructor(choose, find) {
     this.#choose = choose;
     this.element = element('div', { class: 'choices', role: 'group', 'aria-label': 'Labels' });
-    this.more = element('button', { type: 'button', class: 'chip more', onclick: find, 'aria-keyshortcuts': '/' }, element('kbd', {}, '/'));
+    this.more = element('button', { type: 'button', class: 'chip more', onclick: find, 'aria-keyshortcuts': '/' });
   }
 
   // use takes the names of a label set.
   use(labels) {
     this.#labels = labels;
-    this.more.append(element('span', {}, `all ${labels.length} labels`));
-    this.more.replaceChildren(this.more.firstChild, this.more.lastChild);
+    this.more.replaceChildren(element('kbd', {}, '/'), element('span', {}, `all ${labels.length} labels`));
     this.#pairs = [];
   }
 
   // draw shows the labels of an entry; chosen are those it would get.
   draw(entry, chosen) {
     const scores = entry.suggestion?.scores ?? [];
-    const likely = [...new Set([...scores.map((s) => s.label), ...this.#recent, ...this.#labels])];
+    const said = entry.annotations.flatMap((a) => a.labels);
+    const likely = [...new Set([...scores.map((s) => s.label), ...said, ...this.#recent, ...this.#labels])];
     const pairs = keyboard(this.#labels, likely);
-    if (pairs.length !== this.#pairs.length || pairs.some(([, name], i) => name !== this.#pairs[i][1])) this.#build(pairs);
+    if (pairs.length !== this.#pairs.length || pairs.some(([, name], i) => name !== this.#pairs[i][1]))
+      this.#build(pairs);
     const probs = new Map(scores.map((s) => [s.label, s.prob]));
     for (const [name, { chip, share }] of this.#chips) {
       const prob = probs.get(name);
@@ -60,12 +61,19 @@ export class Choices {
 
   #build(pairs) {
     this.#pairs = pairs;
-    this.#chips = new Map(pairs.map(([key, name]) => {
-      const share = element('small');
-      const chip = element('button', { type: 'button', class: 'chip', title: name, 'aria-keyshortcuts': key, onclick: () => this.#choose(name) },
-        element('kbd', {}, cap(key)), element('span', { dir: 'auto' }, name), share);
-      return [name, { chip, share }];
-    }));
+    this.#chips = new Map(
+      pairs.map(([key, name]) => {
+        const share = element('small');
+        const chip = element(
+          'button',
+          { type: 'button', class: 'chip', title: name, 'aria-keyshortcuts': key, onclick: () => this.#choose(name) },
+          element('kbd', {}, cap(key)),
+          element('span', { dir: 'auto' }, name),
+          share,
+        );
+        return [name, { chip, share }];
+      }),
+    );
     const all = this.#labels.length > pairs.length ? [this.more] : [];
     this.element.replaceChildren(...[...this.#chips.values()].map((c) => c.chip), ...all);
   }

@@ -14,4 +14,5 @@ export function labelled(entry, labels) {
 export const passed = (entry, verdict) => ({ entry, verdict, labels: [], suggestion: suggestionOf(entry) });
 
 // words tells a decision.
-export const words = ({ verdict, labels }) => (verdict === 'accepted' || verdict === 'corrected' ? labels.join(', ') || 'no label' : verdict);
+export const words = ({ verdict, labels }) =>
+  verdict === 'accepted' || verdict === 'corrected' ? labels.join(', ') || 'no label' : verdict;

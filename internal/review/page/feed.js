@@ -57,7 +57,8 @@ export class Feed extends EventTarget {
       const given = await this.#source(ahead + unknown.length);
       unknown.push(...this.#journal.pending);
       const kept = this.entries.filter((e, i) => i === 0 || this.#own.has(e));
-      const open = (e) => !this.#decided.has(place(e)) && !unknown.includes(e.item) && !kept.some((k) => k.item === e.item);
+      const open = (e) =>
+        !this.#decided.has(place(e)) && !unknown.includes(e.item) && !kept.some((k) => k.item === e.item);
       this.entries = [...kept, ...given.filter(open)];
       this.empty = this.entries.length === 0;
       if (this.empty) wait = 5000;

@@ -12,10 +12,27 @@ const inLists = [
 
 // help shows the keys.
 export function help() {
-  const table = (rows) => element('table', {}, element('tbody', {}, rows.map(([key, does]) =>
-    element('tr', {}, element('th', { scope: 'row' }, element('kbd', {}, key)), element('td', {}, does)))));
-  dialog('Keys',
-    element('p', { class: 'hint' }, 'A label’s key stands on it. Where an item may have several labels, keys choose and ⏎ commits.'),
+  const table = (rows) =>
+    element(
+      'table',
+      {},
+      element(
+        'tbody',
+        {},
+        rows.map(([key, does]) =>
+          element('tr', {}, element('th', { scope: 'row' }, element('kbd', {}, key)), element('td', {}, does)),
+        ),
+      ),
+    );
+  dialog(
+    'Keys',
+    element(
+      'p',
+      { class: 'hint' },
+      'A label’s key stands on it. Where an item may have several labels, keys choose and ⏎ commits.',
+    ),
     table(commands.map((c) => [cap(c.key), c.does])),
-    element('h3', {}, 'In lists'), table(inLists));
+    element('h3', {}, 'In lists'),
+    table(inLists),
+  );
 }

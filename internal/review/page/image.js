@@ -20,7 +20,8 @@ export const image = {
 
   speak: (entry) => [`picture ${entry.id}`, entry.text].filter(Boolean).join(', '),
 
-  thumb: (entry) => element('img', { src: entry.image, alt: entry.id, loading: 'lazy', decoding: 'async', class: 'thumb' }),
+  thumb: (entry) =>
+    element('img', { src: entry.image, alt: entry.id, loading: 'lazy', decoding: 'async', class: 'thumb' }),
 };
 
 function picture(address) {
@@ -37,7 +38,9 @@ function picture(address) {
 // zoomable lets the wheel, two fingers and a double click enlarge a picture about the place pointed at, and the pointer
 // drag it.
 function zoomable(pane, img) {
-  let scale = 1, x = 0, y = 0;
+  let scale = 1,
+    x = 0,
+    y = 0;
   const pointers = new Map();
   const draw = () => {
     const limit = (length, moved) => Math.min(0, Math.max(length * (1 - scale), moved));
@@ -49,7 +52,7 @@ function zoomable(pane, img) {
   const zoom = (factor, clientX, clientY) => {
     const box = pane.getBoundingClientRect();
     const to = Math.min(12, Math.max(1, scale * factor));
-    const move = (at, moved) => at - (at - moved) * to / scale;
+    const move = (at, moved) => at - ((at - moved) * to) / scale;
     x = move(clientX - box.left, x);
     y = move(clientY - box.top, y);
     scale = to;
@@ -63,10 +66,14 @@ function zoomable(pane, img) {
     const box = pane.getBoundingClientRect();
     zoom(factor, box.left + box.width / 2, box.top + box.height / 2);
   };
-  pane.addEventListener('wheel', (e) => {
-    e.preventDefault();
-    zoom(Math.exp(-e.deltaY / 300), e.clientX, e.clientY);
-  }, { passive: false });
+  pane.addEventListener(
+    'wheel',
+    (e) => {
+      e.preventDefault();
+      zoom(Math.exp(-e.deltaY / 300), e.clientX, e.clientY);
+    },
+    { passive: false },
+  );
   pane.addEventListener('dblclick', (e) => zoom(scale > 1 ? 1 / scale : 3, e.clientX, e.clientY));
   pane.addEventListener('pointerdown', (e) => {
     pane.setPointerCapture(e.pointerId);

@@ -101,7 +101,7 @@ export class Items {
     this.form.replaceChildren(
       type('q', 'Text', { type: 'search', placeholder: 'words, or their beginnings' }), choose('state', 'State', states, 'any'),
       choose('label', 'Label', labels, 'any'), choose('predicted', 'Predicted', labels, 'any'),
-      type('min', 'Confidence from', share), type('max', 'to', share), choose('reason', 'In the queue as', reasons, 'any'),
+      type('min', 'Confidence', share), type('max', 'to', share), choose('reason', 'Queued as', reasons, 'any'),
       type('annotator', 'Annotator', { type: 'text' }), choose('sort', 'Order', orders));
   }
 
