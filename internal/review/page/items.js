@@ -24,16 +24,48 @@ export class Items {
 
   constructor(app) {
     this.#app = app;
-    this.form = element('form', { class: 'filters', role: 'search', onsubmit: (e) => e.preventDefault(), onchange: () => this.#search() });
-    this.list = element('div', { class: 'list', role: 'listbox', 'aria-label': 'Items', 'aria-multiselectable': 'true' });
+    this.form = element('form', {
+      class: 'filters',
+      role: 'search',
+      onsubmit: (e) => e.preventDefault(),
+      onchange: () => this.#search(),
+    });
+    this.list = element('div', {
+      class: 'list',
+      role: 'listbox',
+      'aria-label': 'Items',
+      'aria-multiselectable': 'true',
+    });
     this.count = element('p', { class: 'hint', role: 'status' });
     this.more = element('button', { type: 'button', class: 'quiet', onclick: () => this.#load() }, 'More');
     const buttons = [
-      ['⏎', 'accept', 'Accept'], ['/', 'find', 'Relabel'], ['x', 'reject', 'Reject'], ['f', 'flag', 'Flag'], ['z', 'undo', 'Undo'], ['g', 'go', 'Open'],
+      ['⏎', 'accept', 'Accept'],
+      ['/', 'find', 'Relabel'],
+      ['x', 'reject', 'Reject'],
+      ['f', 'flag', 'Flag'],
+      ['z', 'undo', 'Undo'],
+      ['g', 'go', 'Open'],
       [';', 'similar', 'Similar'],
-    ].map(([key, name, text]) => element('button', { type: 'button', class: 'quiet', 'aria-keyshortcuts': key, onclick: () => app.run(name) }, element('kbd', {}, key), text));
-    this.element = element('div', { class: 'items' }, this.form, this.list,
-      element('section', { class: 'dock', 'aria-label': 'Decision' }, this.count, element('div', { class: 'commands' }, buttons)));
+    ].map(([key, name, text]) =>
+      element(
+        'button',
+        { type: 'button', class: 'quiet', 'aria-keyshortcuts': key, onclick: () => app.run(name) },
+        element('kbd', {}, key),
+        text,
+      ),
+    );
+    this.element = element(
+      'div',
+      { class: 'items' },
+      this.form,
+      this.list,
+      element(
+        'section',
+        { class: 'dock', 'aria-label': 'Decision' },
+        this.count,
+        element('div', { class: 'commands' }, buttons),
+      ),
+    );
     this.list.addEventListener('click', (e) => this.#click(e));
     this.list.addEventListener('dblclick', () => this.do('go'));
   }
@@ -46,7 +78,14 @@ export class Items {
 
   press(key, event) {
     const columns = this.#columns();
-    const step = { ArrowDown: columns, ArrowUp: -columns, ArrowRight: 1, ArrowLeft: -1, PageDown: 5 * columns, PageUp: -5 * columns }[key];
+    const step = {
+      ArrowDown: columns,
+      ArrowUp: -columns,
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      PageDown: 5 * columns,
+      PageUp: -5 * columns,
+    }[key];
     if (step && this.#rows.length) this.#move(step, event.shiftKey);
     else if (key === ' ') this.#toggle(this.#at);
     else if (key === '*') this.#selectAll();
@@ -63,7 +102,12 @@ export class Items {
     const at = this.#rows[this.#at]?.entry;
     const act = {
       accept: () => this.#accept(),
-      reject: () => this.#decide(this.#targets().filter((r) => r.entry.suggestion).map((r) => passed(r.entry, 'rejected'))),
+      reject: () =>
+        this.#decide(
+          this.#targets()
+            .filter((r) => r.entry.suggestion)
+            .map((r) => passed(r.entry, 'rejected')),
+        ),
       skip: () => this.#decide(this.#targets().map((r) => passed(r.entry, 'skipped'))),
       flag: () => this.#decide(this.#targets().map((r) => passed(r.entry, 'flagged'))),
       find: () => this.#find(),
@@ -88,25 +132,45 @@ export class Items {
   #drawForm() {
     const similar = this.#parameters.get('similar');
     if (similar) {
-      this.form.replaceChildren(element('p', {}, `Items similar to #${similar}`),
-        element('button', { type: 'button', class: 'quiet', onclick: () => this.#app.go('items') }, 'All items'));
+      this.form.replaceChildren(
+        element('p', {}, `Items similar to #${similar}`),
+        element('button', { type: 'button', class: 'quiet', onclick: () => this.#app.go('items') }, 'All items'),
+      );
       return;
     }
     const value = (name) => this.#parameters.get(name) ?? '';
-    const choose = (name, title, values, any) => element('label', {}, title, element('select', { name },
-      values.map((v) => element('option', { value: v, selected: v === value(name) }, v || any))));
-    const type = (name, title, properties) => element('label', {}, title, element('input', { name, value: value(name), autocomplete: 'off', ...properties }));
+    const choose = (name, title, values, any) =>
+      element(
+        'label',
+        {},
+        title,
+        element(
+          'select',
+          { name },
+          values.map((v) => element('option', { value: v, selected: v === value(name) }, v || any)),
+        ),
+      );
+    const type = (name, title, properties) =>
+      element('label', {}, title, element('input', { name, value: value(name), autocomplete: 'off', ...properties }));
     const share = { type: 'number', min: 0, max: 1, step: 0.01 };
     const labels = ['', ...this.#app.labels];
     this.form.replaceChildren(
-      type('q', 'Text', { type: 'search', placeholder: 'words, or their beginnings' }), choose('state', 'State', states, 'any'),
-      choose('label', 'Label', labels, 'any'), choose('predicted', 'Predicted', labels, 'any'),
-      type('min', 'Confidence', share), type('max', 'to', share), choose('reason', 'Queued as', reasons, 'any'),
-      type('annotator', 'Annotator', { type: 'text' }), choose('sort', 'Order', orders));
+      type('q', 'Text', { type: 'search', placeholder: 'words, or their beginnings' }),
+      choose('state', 'State', states, 'any'),
+      choose('label', 'Label', labels, 'any'),
+      choose('predicted', 'Predicted', labels, 'any'),
+      type('min', 'Confidence', share),
+      type('max', 'to', share),
+      choose('reason', 'Queued as', reasons, 'any'),
+      type('annotator', 'Annotator', { type: 'text' }),
+      choose('sort', 'Order', orders),
+    );
   }
 
   #search() {
-    const given = [...new FormData(this.form)].filter(([name, value]) => value && value !== (name === 'sort' ? 'number' : ''));
+    const given = [...new FormData(this.form)].filter(
+      ([name, value]) => value && value !== (name === 'sort' ? 'number' : ''),
+    );
     this.#parameters = new URLSearchParams(given);
     history.replaceState(null, '', given.length ? `#items?${this.#parameters}` : '#items');
     this.#restart();
@@ -124,7 +188,8 @@ export class Items {
     const asked = ++this.#asked;
     const similar = this.#parameters.get('similar');
     try {
-      const found = similar ? await get(`/api/similar/${similar}`, { n: page })
+      const found = similar
+        ? await get(`/api/similar/${similar}`, { n: page })
         : await get('/api/items', { ...Object.fromEntries(this.#parameters), n: page, after: this.#next });
       if (asked !== this.#asked) return;
       this.#next = found.next ?? null;
@@ -142,7 +207,10 @@ export class Items {
   }
 
   #row(entry) {
-    const r = { entry, row: element('div', { class: 'row', role: 'option', tabindex: '-1', 'aria-selected': 'false' }) };
+    const r = {
+      entry,
+      row: element('div', { class: 'row', role: 'option', tabindex: '-1', 'aria-selected': 'false' }),
+    };
     this.#draw(r);
     return r;
   }
@@ -150,10 +218,19 @@ export class Items {
   #draw({ entry, row }) {
     const { suggestion, said, state, labels } = entry;
     const own = said ?? (labels?.length ? labels.join(', ') : state);
-    row.replaceChildren(viewOf(entry).thumb(entry), element('span', { class: 'verdict' },
-      own ? element('span', { class: said ? 'label now' : 'label', dir: 'auto' }, own) : null,
-      suggestion && suggestion.labels.join() !== labels?.join() ? element('span', { class: 'guess', dir: 'auto' }, suggestion.labels.join(', ') || 'no label') : null,
-      suggestion ? element('small', {}, percent(suggestion.confidence)) : null, element('small', { class: 'place' }, `#${entry.item}`)));
+    row.replaceChildren(
+      viewOf(entry).thumb(entry),
+      element(
+        'span',
+        { class: 'verdict' },
+        own ? element('span', { class: said ? 'label now' : 'label', dir: 'auto' }, own) : null,
+        suggestion && suggestion.labels.join() !== labels?.join()
+          ? element('span', { class: 'guess', dir: 'auto' }, suggestion.labels.join(', ') || 'no label')
+          : null,
+        suggestion ? element('small', {}, percent(suggestion.confidence)) : null,
+        element('small', { class: 'place' }, `#${entry.item}`),
+      ),
+    );
   }
 
   // targets are the rows that a command is for: those that are selected, or else the one in focus.
@@ -163,14 +240,17 @@ export class Items {
   }
 
   #likely() {
-    return [...new Set([...(this.#rows[this.#at]?.entry.suggestion?.scores ?? []).map((s) => s.label), ...this.#app.labels])];
+    return [
+      ...new Set([...(this.#rows[this.#at]?.entry.suggestion?.scores ?? []).map((s) => s.label), ...this.#app.labels]),
+    ];
   }
 
   #accept() {
     const rows = this.#targets();
     const judged = rows.filter((r) => r.entry.suggestion);
     this.#decide(judged.map((r) => labelled(r.entry, r.entry.suggestion.labels)));
-    if (judged.length < rows.length) this.#app.say(`${plural(rows.length - judged.length, 'item has', 'items have')} no suggestion to accept.`);
+    if (judged.length < rows.length)
+      this.#app.say(`${plural(rows.length - judged.length, 'item has', 'items have')} no suggestion to accept.`);
   }
 
   #relabel(name) {
@@ -188,7 +268,11 @@ export class Items {
     for (const d of decisions) d.entry.said = words(d);
     const rows = this.#targets();
     rows.forEach((r) => this.#draw(r));
-    this.#app.say(decisions.length > 1 ? `${decisions.length} items: ${new Set(decisions.map(words)).size > 1 ? 'accepted' : words(decisions[0])}` : `${decisions[0].entry.id}: ${words(decisions[0])}`);
+    this.#app.say(
+      decisions.length > 1
+        ? `${decisions.length} items: ${new Set(decisions.map(words)).size > 1 ? 'accepted' : words(decisions[0])}`
+        : `${decisions[0].entry.id}: ${words(decisions[0])}`,
+    );
     const last = this.#rows.indexOf(rows.at(-1));
     this.#select([]);
     this.#focus(Math.min(last + 1, this.#rows.length - 1), true);
@@ -246,6 +330,8 @@ export class Items {
 
   #tell() {
     const n = this.#selected.size;
-    this.count.textContent = n ? `${n} of ${this.#rows.length} selected` : `${plural(this.#rows.length, 'item')}${this.#next ? ' so far' : ''}`;
+    this.count.textContent = n
+      ? `${n} of ${this.#rows.length} selected`
+      : `${plural(this.#rows.length, 'item')}${this.#next ? ' so far' : ''}`;
   }
 }

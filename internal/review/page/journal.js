@@ -1,8 +1,8 @@
 import { newKey } from './api.js';
 
-// Journal is what this person did, newest last, as undo goes back through it. Each record is {key, entries, items, view}:
-// one decision, or one on many items, that one undo takes back, and the view that it was made in. What was done before the page was loaded is the server's to
-// know: undo goes on there.
+// Journal is what this person did, newest last, as undo goes back through it. Each record is {key, entries, items, view}: one
+// decision, or one on many items, that one undo takes back, and the view that it was made in. What was done before the page
+// was loaded is the server's to know: undo goes on there.
 //
 // Events: "undone" {items}: the server took back something whose entries the page doesn't hold; "refused" {items, error}.
 export class Journal extends EventTarget {
@@ -32,8 +32,14 @@ export class Journal extends EventTarget {
   decide(decisions, revision, view) {
     const key = newKey();
     const annotations = decisions.map(({ entry, ...d }) => ({
-      key: decisions.length === 1 ? key : newKey(), item: entry.item, note: '', took_ms: 0, model: entry.model ?? 0,
-      round: entry.round ?? 0, revision, ...d,
+      key: decisions.length === 1 ? key : newKey(),
+      item: entry.item,
+      note: '',
+      took_ms: 0,
+      model: entry.model ?? 0,
+      round: entry.round ?? 0,
+      revision,
+      ...d,
     }));
     const entries = decisions.map((d) => d.entry);
     this.#records.push({ key, entries, items: entries.map((e) => e.item), view });
@@ -57,8 +63,15 @@ export class Journal extends EventTarget {
   #answered({ path, body, of }, answer) {
     if (path === '/api/undo' && !of) this.#tell('undone', { items: [answer.item] });
     if (!answer.results) return;
-    const refused = answer.results.flatMap((r, i) => (r.error ? [{ item: body.annotations[i].item, error: r.error }] : []));
-    if (refused.length) this.#forget(body.key, refused.map((r) => r.item), new Error(refused[0].error));
+    const refused = answer.results.flatMap((r, i) =>
+      r.error ? [{ item: body.annotations[i].item, error: r.error }] : [],
+    );
+    if (refused.length)
+      this.#forget(
+        body.key,
+        refused.map((r) => r.item),
+        new Error(refused[0].error),
+      );
   }
 
   #refused({ path, body, of }, error) {

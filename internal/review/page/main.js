@@ -21,7 +21,10 @@ class App {
     this.outbox = new Outbox(localStorage, `labelloop/${project.created ?? ''}/${project.annotator}`, post);
     this.journal = new Journal(this.outbox);
     this.queue = new Feed(async (n) => (await post('/api/lease', { n })).entries, this.journal);
-    const disputed = new Feed(async (n) => (await get('/api/items', { disputed: true, n })).items.map(adjudicated), this.journal);
+    const disputed = new Feed(
+      async (n) => (await get('/api/items', { disputed: true, n })).items.map(adjudicated),
+      this.journal,
+    );
     this.views = {
       review: new Review(this, this.queue),
       items: new Items(this),
@@ -77,7 +80,7 @@ class App {
   async takeBack(items, entries, view = this.view) {
     if (!items.length) return this.say('There is nothing left to take back.');
     try {
-      view.takeBack(entries ?? await Promise.all(items.map((n) => get(`/api/items/${n}`))));
+      view.takeBack(entries ?? (await Promise.all(items.map((n) => get(`/api/items/${n}`)))));
       this.say(items.length > 1 ? `Taken back: ${items.length} decisions` : 'Taken back');
     } catch (error) {
       this.say(`Taken back, but item ${items[0]} can't be shown: ${error.message}`);
@@ -85,7 +88,10 @@ class App {
   }
 
   async goTo() {
-    const number = await ask('Go to an item', `Its number, 1 to ${this.project.items}`, '', { inputMode: 'numeric', pattern: '[0-9]+' });
+    const number = await ask('Go to an item', `Its number, 1 to ${this.project.items}`, '', {
+      inputMode: 'numeric',
+      pattern: '[0-9]+',
+    });
     if (number) this.open(number);
   }
 
@@ -140,9 +146,14 @@ class App {
     const waiting = `${plural(size, 'decision is', 'decisions are')} waiting for the server`;
     const note = $('outbox');
     note.classList.toggle('alarm', Boolean(size && (trouble || volatile)));
-    const text = !size || !(trouble || volatile) ? 'Saved'
-      : volatile ? `${waiting}. This browser can't keep them: leave the page open.`
-        : trouble.status === 401 ? `${waiting}: log in anew, by your link, in another tab.` : `${waiting}.`;
+    const text =
+      !size || !(trouble || volatile)
+        ? 'Saved'
+        : volatile
+          ? `${waiting}. This browser can't keep them: leave the page open.`
+          : trouble.status === 401
+            ? `${waiting}: log in anew, by your link, in another tab.`
+            : `${waiting}.`;
     if (note.textContent !== text) note.textContent = text; // a screen reader says it once
   }
 
@@ -163,7 +174,9 @@ class App {
     });
     addEventListener('hashchange', () => this.route());
     $('help').addEventListener('click', () => help());
-    $('status').addEventListener('click', (e) => e.target.setAttribute('aria-expanded', document.body.classList.toggle('status')));
+    $('status').addEventListener('click', (e) =>
+      e.target.setAttribute('aria-expanded', document.body.classList.toggle('status')),
+    );
     $('labels').addEventListener('click', () => this.editLabels());
     this.tellOutbox();
     this.outbox.kick();
@@ -174,15 +187,24 @@ class App {
 // Where the browser has no locks, on plain HTTP from another machine, it trusts the person.
 async function alone(who) {
   if (!navigator.locks) return;
-  const hold = (options) => new Promise((resolve, reject) => {
-    navigator.locks.request(`labelloop/${who}`, options, (lock) => {
-      resolve(Boolean(lock));
-      return lock && new Promise(() => {});
-    }).catch((error) => (error.name === 'AbortError' ? location.reload() : reject(error)));
-  });
+  const hold = (options) =>
+    new Promise((resolve, reject) => {
+      navigator.locks
+        .request(`labelloop/${who}`, options, (lock) => {
+          resolve(Boolean(lock));
+          return lock && new Promise(() => {});
+        })
+        .catch((error) => (error.name === 'AbortError' ? location.reload() : reject(error)));
+    });
   if (await hold({ ifAvailable: true })) return;
   const here = element('button', { type: 'button', class: 'primary' }, 'Work here instead');
-  const notice = element('div', { class: 'notice' }, element('h1', {}, 'This page is open in another tab'), element('p', {}, 'Work in one of them.'), here);
+  const notice = element(
+    'div',
+    { class: 'notice' },
+    element('h1', {}, 'This page is open in another tab'),
+    element('p', {}, 'Work in one of them.'),
+    here,
+  );
   $('view').replaceChildren(notice);
   await new Promise((resolve) => {
     here.addEventListener('click', () => resolve(hold({ steal: true })));
@@ -201,7 +223,9 @@ async function start() {
     app.route();
   } catch (error) {
     if (!error.status && error.status !== 0) throw error;
-    $('view').replaceChildren(element('div', { class: 'notice' }, element('h1', {}, 'Waiting for the server'), element('p', {}, error.message)));
+    $('view').replaceChildren(
+      element('div', { class: 'notice' }, element('h1', {}, 'Waiting for the server'), element('p', {}, error.message)),
+    );
     setTimeout(start, 2000);
   }
 }

@@ -11,16 +11,33 @@ function majority(annotations) {
   const given = annotations.filter(gives).map((a) => ({ labels: a.labels, key: JSON.stringify([...a.labels].sort()) }));
   for (const { labels, key } of given) {
     const votes = given.filter((g) => g.key === key).length;
-    if (2 * votes > given.length) return { labels, confidence: votes / given.length, votes: `${votes} of ${given.length}`, scores: [] };
+    if (2 * votes > given.length)
+      return { labels, confidence: votes / given.length, votes: `${votes} of ${given.length}`, scores: [] };
   }
   return null;
 }
 
 // opinions shows everybody's answer side by side; take(labels) is called with one that is taken over.
 export function opinions(entry, take) {
-  return element('ul', { class: 'opinions', 'aria-label': 'Answers' }, entry.annotations.map((a) => element('li', {},
-    element('strong', { dir: 'auto' }, a.annotator), element('span', { class: 'answer', dir: 'auto' }, words(a)),
-    a.note ? element('q', { dir: 'auto' }, a.note) : null,
-    element('time', { dateTime: a.at }, new Date(a.at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })),
-    gives(a) ? element('button', { type: 'button', class: 'quiet', onclick: () => take(a.labels) }, 'Take this') : null)));
+  return element(
+    'ul',
+    { class: 'opinions', 'aria-label': 'Answers' },
+    entry.annotations.map((a) =>
+      element(
+        'li',
+        {},
+        element('strong', { dir: 'auto' }, a.annotator),
+        element('span', { class: 'answer', dir: 'auto' }, words(a)),
+        a.note ? element('q', { dir: 'auto' }, a.note) : null,
+        element(
+          'time',
+          { dateTime: a.at },
+          new Date(a.at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }),
+        ),
+        gives(a)
+          ? element('button', { type: 'button', class: 'quiet', onclick: () => take(a.labels) }, 'Take this')
+          : null,
+      ),
+    ),
+  );
 }

@@ -25,14 +25,26 @@ export class Review {
     this.#app = app;
     this.#feed = feed;
     this.#adjudicating = adjudicating;
-    this.#choices = new Choices((name) => this.#pick(name), () => this.#find());
+    this.#choices = new Choices(
+      (name) => this.#pick(name),
+      () => this.#find(),
+    );
     this.facts = element('p', { class: 'facts' });
     this.body = element('div', { class: 'body' });
     this.item = element('article', { class: 'item', tabindex: '-1', 'aria-label': 'Item' }, this.facts, this.body);
     this.suggestion = element('div', { class: 'suggestion' });
-    this.dock = element('section', { class: 'dock', 'aria-label': 'Decision' }, this.suggestion, this.#choices.element, this.#buttons());
+    this.dock = element(
+      'section',
+      { class: 'dock', 'aria-label': 'Decision' },
+      this.suggestion,
+      this.#choices.element,
+      this.#buttons(),
+    );
     this.element = element('div', { class: 'review' }, this.item, this.dock);
-    this.element.addEventListener('click', (e) => e.detail > 0 && e.target.closest('button') && this.item.focus({ preventScroll: true }));
+    this.element.addEventListener(
+      'click',
+      (e) => e.detail > 0 && e.target.closest('button') && this.item.focus({ preventScroll: true }),
+    );
     feed.addEventListener('change', () => this.#app.shows(this) && this.draw());
   }
 
@@ -57,7 +69,8 @@ export class Review {
     const entry = this.#entry;
     const act = {
       accept: () => this.#accept(),
-      reject: () => (entry.suggestion ? this.#decide(passed(entry, 'rejected')) : this.#app.say('There is no suggestion to reject.')),
+      reject: () =>
+        entry.suggestion ? this.#decide(passed(entry, 'rejected')) : this.#app.say('There is no suggestion to reject.'),
       skip: () => this.#decide(passed(entry, 'skipped')),
       flag: () => this.#decide(passed(entry, 'flagged')),
       find: () => this.#find(),
@@ -93,31 +106,58 @@ export class Review {
     this.#drawSuggestion(entry);
     this.#choices.draw(entry, this.#chosen);
     this.#clock.start();
-    this.#app.announce(`${viewOf(entry).speak(entry)}. ${entry.suggestion ? `Suggestion: ${entry.suggestion.labels.join(', ') || 'no label'}.` : ''}`);
+    this.#app.announce(
+      `${viewOf(entry).speak(entry)}. ${entry.suggestion ? `Suggestion: ${entry.suggestion.labels.join(', ') || 'no label'}.` : ''}`,
+    );
   }
 
   #drawEmpty() {
     this.facts.replaceChildren();
-    const [title, text] = this.#app.outbox.trouble || !this.#feed.empty ? ['Waiting for the server', 'More items come as soon as it answers.']
-      : this.#adjudicating ? ['No disagreements', 'Wherever several people answered, they agree or somebody had the last word.']
-        : ['Nothing waits for you', 'Fill the queue with labelloop select, or look through the items. New entries appear here by themselves.'];
+    const [title, text] =
+      this.#app.outbox.trouble || !this.#feed.empty
+        ? ['Waiting for the server', 'More items come as soon as it answers.']
+        : this.#adjudicating
+          ? ['No disagreements', 'Wherever several people answered, they agree or somebody had the last word.']
+          : [
+              'Nothing waits for you',
+              'Fill the queue with labelloop select, or look through the items. New entries appear here by themselves.',
+            ];
     this.body.replaceChildren(element('h2', {}, title), element('p', {}, text));
   }
 
   #drawSuggestion(entry) {
     const { suggestion } = entry;
     if (!suggestion) {
-      this.suggestion.replaceChildren(element('p', { class: 'hint' }, entry.blind ? 'Shown without a suggestion, to see how much people follow it.'
-        : this.#adjudicating ? 'No answer has a majority.' : 'No suggestion.'));
+      this.suggestion.replaceChildren(
+        element(
+          'p',
+          { class: 'hint' },
+          entry.blind
+            ? 'Shown without a suggestion, to see how much people follow it.'
+            : this.#adjudicating
+              ? 'No answer has a majority.'
+              : 'No suggestion.',
+        ),
+      );
       return;
     }
     const several = this.#app.project.multi_label;
-    const name = several ? element('span', { class: 'verb' }, 'Commit the labels chosen') : element('span', { dir: 'auto' }, suggestion.labels[0]);
-    const accept = element('button', { type: 'button', class: 'primary accept', 'aria-keyshortcuts': 'Enter', onclick: () => this.#accept() },
-      element('kbd', {}, '⏎'), name);
+    const name = several
+      ? element('span', { class: 'verb' }, 'Commit the labels chosen')
+      : element('span', { dir: 'auto' }, suggestion.labels[0]);
+    const accept = element(
+      'button',
+      { type: 'button', class: 'primary accept', 'aria-keyshortcuts': 'Enter', onclick: () => this.#accept() },
+      element('kbd', {}, '⏎'),
+      name,
+    );
     const certainty = element('span', { class: 'confidence' }, suggestion.votes ?? percent(suggestion.confidence));
     certainty.style.setProperty('--share', suggestion.confidence);
-    const kind = suggestion.votes ? 'said so' : suggestion.calibrated ? 'calibrated confidence' : 'confidence, not calibrated';
+    const kind = suggestion.votes
+      ? 'said so'
+      : suggestion.calibrated
+        ? 'calibrated confidence'
+        : 'confidence, not calibrated';
     this.suggestion.replaceChildren(accept, certainty, element('span', { class: 'hint' }, kind));
   }
 
@@ -158,20 +198,38 @@ export class Review {
   }
 
   #buttons() {
-    const buttons = commands.filter((c) => ['reject', 'skip', 'flag', 'undo', 'note', 'similar'].includes(c.name)).map((c) =>
-      element('button', { type: 'button', class: 'quiet', title: c.does, 'aria-keyshortcuts': c.key, onclick: () => this.#app.run(c.name) },
-        element('kbd', {}, cap(c.key)), c.name));
+    const buttons = commands
+      .filter((c) => ['reject', 'skip', 'flag', 'undo', 'note', 'similar'].includes(c.name))
+      .map((c) =>
+        element(
+          'button',
+          {
+            type: 'button',
+            class: 'quiet',
+            title: c.does,
+            'aria-keyshortcuts': c.key,
+            onclick: () => this.#app.run(c.name),
+          },
+          element('kbd', {}, cap(c.key)),
+          c.name,
+        ),
+      );
     return element('div', { class: 'commands' }, buttons);
   }
 }
 
 // facts tell where an entry comes from, and why it is here.
 function facts(entry) {
-  const meta = Object.entries(entry.meta ?? {}).map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const meta = Object.entries(entry.meta ?? {}).map(
+    ([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   const mine = entry.said ?? entry.labels?.join(', ');
   return [
-    element('span', {}, `#${entry.item}`), element('span', {}, entry.id), entry.reason ? element('span', { class: 'reason' }, entry.reason) : '',
-    mine ? element('span', { class: 'own' }, `${entry.said ? 'you said' : 'labelled'}: ${mine}`) : '', ...meta.map((m) => element('span', {}, m)),
+    element('span', {}, `#${entry.item}`),
+    element('span', {}, entry.id),
+    entry.reason ? element('span', { class: 'reason' }, entry.reason) : '',
+    mine ? element('span', { class: 'own' }, `${entry.said ? 'you said' : 'labelled'}: ${mine}`) : '',
+    ...meta.map((m) => element('span', {}, m)),
   ].filter(Boolean);
 }
 

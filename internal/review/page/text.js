@@ -6,7 +6,11 @@ const shown = 6000; // code points of a text that are shown at once
 export const text = {
   // draw gives the element that shows the entry.
   draw(entry) {
-    return element('div', { class: 'text' }, [entry.text, entry.pair].filter(Boolean).map((t) => passage(t)));
+    return element(
+      'div',
+      { class: 'text' },
+      [entry.text, entry.pair].filter(Boolean).map((t) => passage(t)),
+    );
   },
 
   // prepare loads what takes time; soon: the entry is the next one.
@@ -16,7 +20,12 @@ export const text = {
   speak: (entry) => [entry.text, entry.pair].filter(Boolean).join(' — ').slice(0, 400),
 
   // thumb gives a small element for lists.
-  thumb: (entry) => element('span', { class: 'excerpt', dir: 'auto' }, [entry.text, entry.pair].filter(Boolean).join(' — ').slice(0, 300)),
+  thumb: (entry) =>
+    element(
+      'span',
+      { class: 'excerpt', dir: 'auto' },
+      [entry.text, entry.pair].filter(Boolean).join(' — ').slice(0, 300),
+    ),
 };
 
 function passage(whole) {
@@ -26,8 +35,16 @@ function passage(whole) {
     p.textContent = whole;
     return p;
   }
-  const more = element('button', { type: 'button', onclick: () => { p.textContent = whole; } },
-    `Show the other ${thousands(points.length - shown)} characters`);
+  const more = element(
+    'button',
+    {
+      type: 'button',
+      onclick: () => {
+        p.textContent = whole;
+      },
+    },
+    `Show the other ${thousands(points.length - shown)} characters`,
+  );
   p.append(points.slice(0, shown).join(''), '… ', more);
   return p;
 }
