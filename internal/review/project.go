@@ -27,6 +27,7 @@ type labelEditor interface {
 type projectAnswer struct {
 	Task       string  `json:"task"`
 	MultiLabel bool    `json:"multi_label"`
+	Created    int64   `json:"created"` // milliseconds since 1970; tells this project from another one on the same address
 	Annotator  string  `json:"annotator"`
 	Blind      float64 `json:"blind_share"`
 	Model      string  `json:"model"` // name@version, "" where none has said anything
@@ -47,7 +48,7 @@ func (s *Server) labels(ctx context.Context) (labelsAnswer, error) {
 
 func (s *Server) getProject(r *http.Request, who string) (any, error) {
 	p := s.Store.Project()
-	a := projectAnswer{Task: p.Task, MultiLabel: p.MultiLabel, Annotator: who, Blind: s.Blind}
+	a := projectAnswer{Task: p.Task, MultiLabel: p.MultiLabel, Created: p.Created.UnixMilli(), Annotator: who, Blind: s.Blind}
 	var err error
 	if a.labelsAnswer, err = s.labels(r.Context()); err != nil {
 		return nil, err
