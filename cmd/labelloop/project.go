@@ -1,8 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"os/user"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,12 +39,10 @@ func (f *projectFlags) with(ctx context.Context, work func(*sqlite.Store) error)
 	return err
 }
 
-// person is who labels where nobody else is named: the user of this machine.
+// person is who labels where nobody else is named: the user of this machine. The environment says so; the system's own
+// table of users would be asked through a socket.
 func person() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
-	}
-	return "me"
+	return cmp.Or(os.Getenv("USER"), os.Getenv("LOGNAME"), "me")
 }
 
 // currentModel finds the model version that a project's verbs go by: the one named, else the one registered last.
