@@ -6,7 +6,7 @@ import (
 )
 
 // wordsBatch is how many items one transaction indexes: others may write in between.
-const wordsBatch = 20_000
+const wordsBatch = 2_000
 
 // IndexWords brings the index of words, which Search reads, up to the last item. Search does so itself; a server that
 // begins with it spares its first reader the wait.
