@@ -41,24 +41,13 @@ func BenchmarkAnnotate(b *testing.B) {
 	defer s.Close()
 	ctx, stop := context.WithCancel(b.Context())
 	base, served := serve(b, ctx, s)
-	done := make(chan struct{})
-	var predicting, labelling sync.WaitGroup
-	predicting.Go(func() {
-		list := make([]label.Probabilities, window)
-		for first := 0; ; first += window {
-			for i := range list {
-				list[i] = label.Probabilities{Item: int64((first+i)%items + 1), Probs: make([]float32, len(labels))}
-			}
-			if err := other.PutPredictions(b.Context(), m, list); err != nil {
-				b.Error(err)
-			}
-			select {
-			case <-done:
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
+	list := make([]label.Probabilities, window)
+	stopped := predicting(b, other, m, list, 100*time.Millisecond, func(round int) {
+		for i := range list {
+			list[i] = label.Probabilities{Item: int64((round*window+i)%items + 1), Probs: make([]float32, len(labels))}
 		}
 	})
+	var labelling sync.WaitGroup
 	var mu sync.Mutex
 	var took []time.Duration
 	var made atomic.Int64
@@ -93,8 +82,7 @@ func BenchmarkAnnotate(b *testing.B) {
 	}
 	labelling.Wait()
 	b.StopTimer()
-	close(done)
-	predicting.Wait()
+	stopped()
 	stop()
 	must(b, <-served)
 	slices.Sort(took)

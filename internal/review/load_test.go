@@ -207,24 +207,13 @@ func TestManyAtOnce(t *testing.T) {
 	base, served := serve(t, ctx, s)
 	m, err := other.RegisterModel(t.Context(), label.Model{Name: "m", Version: "2", Labels: []string{"refund", "other"}})
 	must(t, err)
-	var predicting, labelling sync.WaitGroup
-	done := make(chan struct{})
-	predicting.Go(func() {
-		list := make([]label.Probabilities, people*each)
-		for round := 0; ; round++ {
-			for i := range list {
-				list[i] = label.Probabilities{Item: int64(i + 1), Probs: []float32{0.25, float32(round%4) / 4}}
-			}
-			if err := other.PutPredictions(t.Context(), m, list); err != nil {
-				t.Error(err)
-			}
-			select {
-			case <-done:
-				return
-			case <-time.After(10 * time.Millisecond):
-			}
+	list := make([]label.Probabilities, people*each)
+	stopped := predicting(t, other, m, list, 10*time.Millisecond, func(round int) {
+		for i := range list {
+			list[i] = label.Probabilities{Item: int64(i + 1), Probs: []float32{0.25, float32(round%4) / 4}}
 		}
 	})
+	var labelling sync.WaitGroup
 	var mu sync.Mutex
 	var took []time.Duration
 	for p := range people {
@@ -255,8 +244,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	labelling.Wait()
-	close(done)
-	predicting.Wait()
+	stopped()
 	stop()
 	must(t, <-served)
 	counts, err := store.Counts(t.Context())
