@@ -29,7 +29,7 @@ func (BADGE) Select(pool Pool, n int, rng *rand.Rand) ([]int, error) {
 func gradients(pool Pool, items []int) metric {
 	guesses := make([]int, pool.items())
 	for _, item := range items {
-		guesses[item] = likeliest(pool.Probs.Row(item))
+		guesses[item] = Argmax(pool.Probs.Row(item))
 	}
 	product := func(a, b int) float64 {
 		p, q := pool.Probs.Row(a), pool.Probs.Row(b)

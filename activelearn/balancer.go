@@ -20,7 +20,7 @@ func (b ClassBalancer) Select(pool Pool, n int, rng *rand.Rand) ([]int, error) {
 	}
 	members := make([][]int, pool.classes())
 	for _, item := range pool.unlabelled() {
-		class := likeliest(pool.Probs.Row(item))
+		class := Argmax(pool.Probs.Row(item))
 		members[class] = append(members[class], item)
 	}
 	turns := balance(pool, members, n)

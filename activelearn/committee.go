@@ -54,7 +54,7 @@ func mutualInformation(members []Matrix, item int) float64 {
 func voteEntropy(members []Matrix, item int) float64 {
 	votes := make([]int, members[0].Cols)
 	for _, member := range members {
-		votes[likeliest(member.Row(item))]++
+		votes[Argmax(member.Row(item))]++
 	}
 	slices.Sort(votes) // the same votes for other classes sum in the same order, to the same bits
 	var nats float64
@@ -65,15 +65,4 @@ func voteEntropy(members []Matrix, item int) float64 {
 		}
 	}
 	return nats
-}
-
-// likeliest is the class with the highest probability, the lowest of equals.
-func likeliest(row []float32) int {
-	best := 0
-	for class, p := range row {
-		if p > row[best] {
-			best = class
-		}
-	}
-	return best
 }

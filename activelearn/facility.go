@@ -89,3 +89,7 @@ func (f *facilities) raise(similar []float32) {
 		f.cover[j] = max(f.cover[j], s)
 	}
 }
+
+func general32(m Matrix) blas32.General {
+	return blas32.General{Rows: m.Rows, Cols: m.Cols, Stride: m.Cols, Data: m.Data}
+}

@@ -1,12 +1,13 @@
 package activelearn
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 )
@@ -54,33 +55,49 @@ func (l *Logistic) Probs(x Matrix) Matrix {
 	if len(probs.Data) == 0 {
 		return probs
 	}
-	for i := range probs.Rows {
-		copy(probs.Row(i), l.Bias)
-	}
-	blas32.Gemm(blas.NoTrans, blas.Trans, 1, general32(x), general32(l.Weights), 1, general32(probs))
-	for i := range probs.Rows {
-		row := probs.Row(i)
-		if l.Multi {
-			for j, z := range row {
-				row[j] = float32(1 / (1 + math.Exp(-float64(z))))
-			}
-			continue
+	weights := newGeneral(len(l.Bias), x.Cols)
+	widen(weights.Data, l.Weights.Data)
+	parallelRuns(x.Rows, cached, func(from, to int) {
+		points, logits := newGeneral(to-from, x.Cols), newGeneral(to-from, len(l.Bias))
+		widen(points.Data, x.Data[from*x.Cols:to*x.Cols])
+		for i := range logits.Rows {
+			widen(logits.Data[i*logits.Stride:(i+1)*logits.Stride], l.Bias)
 		}
-		top, sum := slices.Max(row), 0.0
-		for j, z := range row {
-			e := math.Exp(float64(z - top))
-			row[j] = float32(e)
-			sum += e
+		blas64.Gemm(blas.NoTrans, blas.Trans, 1, points, weights, 1, logits)
+		for i := range logits.Rows {
+			l.judge(probs.Row(from+i), logits.Data[i*logits.Stride:(i+1)*logits.Stride])
 		}
-		for j := range row {
-			row[j] = float32(float64(row[j]) / sum)
-		}
-	}
+	})
 	return probs
 }
 
-func general32(m Matrix) blas32.General {
-	return blas32.General{Rows: m.Rows, Cols: m.Cols, Stride: m.Cols, Data: m.Data}
+// judge turns a row of logits into probabilities; the logits are overwritten.
+func (l *Logistic) judge(probs []float32, logits []float64) {
+	if l.Multi {
+		for j, z := range logits {
+			probs[j] = float32(1 / (1 + math.Exp(-z)))
+		}
+		return
+	}
+	top, sum := slices.Max(logits), 0.0
+	for j, z := range logits {
+		logits[j] = math.Exp(z - top)
+		sum += logits[j]
+	}
+	for j, e := range logits {
+		probs[j] = float32(e / sum)
+	}
+}
+
+func newGeneral(rows, cols int) blas64.General {
+	return blas64.General{Rows: rows, Cols: cols, Stride: max(cols, 1), Data: make([]float64, rows*cols)}
+}
+
+// widen copies float32 values as float64.
+func widen(to []float64, from []float32) {
+	for i, v := range from {
+		to[i] = float64(v)
+	}
 }
 
 const (
@@ -93,8 +110,13 @@ const (
 
 // fitLogistic fits the parameters of fit, which has seen nothing.
 func fitLogistic(x Matrix, y [][]int, c, tolerance float64, start, fit *Logistic) (*Logistic, error) {
+	return Regression{C: c, Tolerance: tolerance, Start: start}.fit(x, y, fit)
+}
+
+// fit fits the parameters of fit, which has seen nothing.
+func (r Regression) fit(x Matrix, y [][]int, fit *Logistic) (*Logistic, error) {
 	classes := len(fit.Bias)
-	if err := checkLogistic(x, y, classes, c); err != nil {
+	if err := errors.Join(checkLogistic(x, y, classes, r.C), r.check(x, classes)); err != nil {
 		return nil, fmt.Errorf("fit logistic regression: %w", err)
 	}
 	rows := make([][]int, classes) // of each class
@@ -117,9 +139,9 @@ func fitLogistic(x Matrix, y [][]int, c, tolerance float64, start, fit *Logistic
 	if len(seen) == 0 {
 		return fit, nil
 	}
-	o := newLogisticObjective(x, c)
+	o := newLogisticObjective(x, r)
 	o.multi = fit.Multi
-	if len(seen) == 2 && !fit.Multi {
+	if len(seen) == 2 && !fit.Multi && r.Prior == nil {
 		// Of two classes the weights are w and -w, with a penalty of |w|^2; scikit-learn's is 1/2 |2w|^2, of the difference.
 		o.penalty *= 2
 	}
@@ -128,14 +150,21 @@ func fitLogistic(x Matrix, y [][]int, c, tolerance float64, start, fit *Logistic
 			o.positive = append(o.positive, at*x.Rows+i)
 		}
 	}
-	o.logits = blas64.General{Rows: len(seen), Cols: x.Rows, Stride: x.Rows, Data: make([]float64, len(seen)*x.Rows)}
+	o.logits = newGeneral(len(seen), x.Rows)
 	params := make([]float64, len(seen)*o.points.Cols)
-	if start != nil && start.Weights.Rows == classes && start.Weights.Cols == x.Cols {
+	load := func(to []float64, from *Logistic) {
 		for at, class := range seen {
-			o.load(params[at*o.points.Cols:], start.Weights.Row(class), start.Bias[class])
+			o.load(to[at*o.points.Cols:], from.Weights.Row(class), from.Bias[class])
 		}
 	}
-	params, err := minimise(o.at, params, tolerance)
+	if r.Prior != nil {
+		load(params, r.Prior)
+		o.prior = slices.Clone(params)
+	}
+	if start := r.Start; start != nil && start.Weights.Rows == classes && start.Weights.Cols == x.Cols {
+		load(params, start)
+	}
+	params, err := minimise(o.at, params, cmp.Or(r.Tolerance, fitTolerance))
 	if err != nil {
 		return nil, fmt.Errorf("fit logistic regression to %d rows of %d classes: %w", x.Rows, len(seen), err)
 	}
@@ -175,6 +204,9 @@ func checkLogistic(x Matrix, y [][]int, classes int, c float64) error {
 type logisticObjective struct {
 	multi    bool
 	penalty  float64        // of half the squared norm
+	prior    []float64      // that the norm is taken from; nil: 0
+	weights  []float64      // of the rows; nil: 1
+	total    float64        // sum of the weights
 	centre   []float64      // mean of the features
 	scale    float64        // what centred features are divided by
 	points   blas64.General // rows x (features and bias)
@@ -183,16 +215,23 @@ type logisticObjective struct {
 	logits   blas64.General // seen classes x rows; turned into the residuals
 }
 
-func newLogisticObjective(x Matrix, c float64) *logisticObjective {
+func newLogisticObjective(x Matrix, r Regression) *logisticObjective {
 	n, d := x.Rows, x.Cols
 	o := &logisticObjective{
+		weights: r.Weights,
+		total:   float64(n),
 		centre:  make([]float64, d),
-		points:  blas64.General{Rows: n, Cols: d + 1, Stride: d + 1, Data: make([]float64, n*(d+1))},
-		columns: blas64.General{Rows: d + 1, Cols: n, Stride: n, Data: make([]float64, n*(d+1))},
+		points:  newGeneral(n, d+1),
+		columns: newGeneral(d+1, n),
 	}
-	for i := range n {
-		for j, v := range x.Row(i) {
-			o.centre[j] += float64(v) / float64(n)
+	bias := biasScale
+	if r.Unbiased {
+		bias = 0
+	} else { // a bias makes up for the centre
+		for i := range n {
+			for j, v := range x.Row(i) {
+				o.centre[j] += float64(v) / float64(n)
+			}
 		}
 	}
 	for i := range n {
@@ -209,12 +248,15 @@ func newLogisticObjective(x Matrix, c float64) *logisticObjective {
 	for i := range n {
 		point := o.points.Data[i*(d+1) : (i+1)*(d+1)]
 		floats.Scale(1/o.scale, point)
-		point[d] = biasScale
+		point[d] = bias
 		for j, v := range point {
 			o.columns.Data[j*n+i] = v
 		}
 	}
-	o.penalty = 1 / (c * float64(n) * o.scale * o.scale)
+	if r.Weights != nil {
+		o.total = floats.Sum(r.Weights)
+	}
+	o.penalty = 1 / (r.C * o.total * o.scale * o.scale)
 	return o
 }
 
@@ -244,37 +286,52 @@ func (o *logisticObjective) store(weights []float32, params []float64) (bias flo
 
 // at gives the objective, and fills in its gradient.
 func (o *logisticObjective) at(params, gradient []float64) float64 {
-	n := float64(o.points.Rows)
 	weights := blas64.General{Rows: o.logits.Rows, Cols: o.points.Cols, Stride: o.points.Cols, Data: params}
 	slopes := weights
 	slopes.Data = gradient
 	blas64.Gemm(blas.NoTrans, blas.Trans, 1, weights, o.points, 0, o.logits)
 	loss := 0.0
 	for _, at := range o.positive {
-		loss -= o.logits.Data[at]
+		loss -= o.weigh(at) * o.logits.Data[at]
 	}
 	if o.multi {
-		loss += sigmoids(o.logits.Data)
+		loss += o.sigmoids()
 	} else {
-		loss += softmaxes(o.logits)
+		loss += o.softmaxes()
 	}
 	for _, at := range o.positive {
 		o.logits.Data[at]--
 	}
-	blas64.Gemm(blas.NoTrans, blas.Trans, 1/n, o.logits, o.columns, 0, slopes)
-	loss /= n
+	if o.weights != nil {
+		for class := range o.logits.Rows {
+			floats.Mul(o.logits.Data[class*o.logits.Cols:(class+1)*o.logits.Cols], o.weights)
+		}
+	}
+	blas64.Gemm(blas.NoTrans, blas.Trans, 1/o.total, o.logits, o.columns, 0, slopes)
+	loss /= o.total
 	for class := range weights.Rows {
 		at := class * weights.Stride
 		w := params[at : at+weights.Cols-1]
+		if o.prior != nil {
+			w = floats.SubTo(make([]float64, len(w)), w, o.prior[at:at+len(w)])
+		}
 		loss += o.penalty / 2 * floats.Dot(w, w)
 		floats.AddScaled(gradient[at:at+len(w)], o.penalty, w)
 	}
 	return loss
 }
 
-// softmaxes turns logits (classes x rows) into probabilities and gives the sum of the rows' log-sum-exps.
-func softmaxes(logits blas64.General) (total float64) {
-	n := logits.Cols
+// weigh gives the weight of the row at a place of logits.
+func (o *logisticObjective) weigh(at int) float64 {
+	if o.weights == nil {
+		return 1
+	}
+	return o.weights[at%o.logits.Cols]
+}
+
+// softmaxes turns logits (classes x rows) into probabilities and gives the weighted sum of the rows' log-sum-exps.
+func (o *logisticObjective) softmaxes() (total float64) {
+	logits, n := o.logits, o.logits.Cols
 	top, sum := slices.Clone(logits.Data[:n]), make([]float64, n)
 	for class := 1; class < logits.Rows; class++ {
 		for i, z := range logits.Data[class*n : (class+1)*n] {
@@ -292,16 +349,17 @@ func softmaxes(logits blas64.General) (total float64) {
 		floats.Div(logits.Data[class*n:(class+1)*n], sum)
 	}
 	for i, s := range sum {
-		total += top[i] + math.Log(s)
+		total += o.weigh(i) * (top[i] + math.Log(s))
 	}
 	return total
 }
 
-// sigmoids turns logits into probabilities and gives the sum of log(1 + exp(logit)).
-func sigmoids(logits []float64) (total float64) {
+// sigmoids turns logits into probabilities and gives the weighted sum of log(1 + exp(logit)).
+func (o *logisticObjective) sigmoids() (total float64) {
+	logits := o.logits.Data
 	for i, z := range logits {
 		e := math.Exp(-math.Abs(z))
-		total += max(z, 0) + math.Log1p(e)
+		total += o.weigh(i) * (max(z, 0) + math.Log1p(e))
 		logits[i] = 1 / (1 + e)
 		if z < 0 {
 			logits[i] = e / (1 + e)

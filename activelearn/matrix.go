@@ -28,6 +28,17 @@ func (m Matrix) Gather(rows []int) Matrix {
 	return g
 }
 
+// Argmax is the place of the largest value, the first of equals.
+func Argmax[T float32 | float64](values []T) int {
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	return best
+}
+
 // Check tells whether the data has the length that the shape asks for.
 func (m Matrix) Check() error {
 	if len(m.Data) != m.Rows*m.Cols {

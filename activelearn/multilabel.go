@@ -13,8 +13,8 @@ import (
 // active learning strategy for multi-label learning"). A class is predicted from a probability over 0.5. It reads Probs
 // and Labels; at least one item must be labelled.
 //
-// It follows the paper. small-text 1.4.1 takes the order of an argsort for ranks and Hamming distances for entropy
-// distances, so that it picks other items.
+// It follows the paper. small-text 2.0.0.dev4 takes the order of an argsort for ranks, margins to the sum of an item's
+// probabilities and Hamming distances for entropy distances, so that it picks other items.
 type CategoryVectorInconsistencyAndRanking struct{}
 
 // Select implements Strategy.

@@ -41,6 +41,12 @@ type strategyGoldens struct {
 		CategoryVectorInconsistencyAndRanking figures
 		AdaptiveActiveLearning                figures
 	} `json:"multi_label"`
+	Balanced []struct {
+		Probs           [][]float32
+		Labelled, Picks []int
+		Labels          [][]int
+		N               int
+	}
 	Subsamples []struct {
 		Embeddings               [][]float32
 		Labelled                 []int
@@ -52,7 +58,7 @@ type strategyGoldens struct {
 
 func loadStrategies(t *testing.T) strategyGoldens {
 	g := golden.Load[strategyGoldens](t, "strategies")
-	if min(len(g.Uncertainty), len(g.Committees), len(g.Contrastive), len(g.MultiLabel), len(g.Subsamples)) == 0 {
+	if min(len(g.Uncertainty), len(g.Committees), len(g.Contrastive), len(g.MultiLabel), len(g.Balanced), len(g.Subsamples)) == 0 {
 		t.Fatal("a topic of strategies.json has no cases")
 	}
 	return g
@@ -132,6 +138,20 @@ func TestMultiLabelGolden(t *testing.T) {
 			return adaptiveScore(pool.Probs.Row(item), meanCardinality(pool))
 		})
 		c.AdaptiveActiveLearning.compare(t, adaptive, AdaptiveActiveLearning{}, pool, c.N)
+	}
+}
+
+func TestClassBalancerGolden(t *testing.T) {
+	for _, c := range loadStrategies(t).Balanced {
+		pool := Pool{Probs: rowsOf(c.Probs), Labels: labelsAt(len(c.Probs), c.Labelled, c.Labels)}
+		picks, err := ClassBalancer{LeastConfidence{}}.Select(pool, c.N, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// small-text gives the picks class by class.
+		slices.Sort(picks)
+		slices.Sort(c.Picks)
+		equalPicks(t, picks, c.Picks)
 	}
 }
 

@@ -2,7 +2,7 @@
 """Write what small-text, cleanlab, scikit-learn and others compute on random inputs, for the tests of activelearn.
 
     .deps/reference/bin/python scripts/goldens.py                         # testdata/activelearn
-    .deps/reference/bin/python scripts/goldens.py --fresh                 # other inputs, and the Go tests against them
+    .deps/reference/bin/python scripts/goldens.py --fresh [--seed N]      # other inputs, and the Go tests against them
 
 Each module of scripts/goldens is a topic: its `cases(rng)` gives JSON values for one file.
 """
@@ -48,15 +48,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("topics", nargs="*", default=every, help="topics (default: all)")
     parser.add_argument("--fresh", action="store_true", help="draw new inputs and run the Go tests against them")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of the new inputs")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     if not args.fresh:
         write(args.topics, 20261125, ROOT / "testdata" / "activelearn")
         return
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    print(f"seed {args.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        write(every, seed, Path(folder))
+        write(every, args.seed, Path(folder))
         command = ["go", "test", "-count=1", "-run", "Golden", "./activelearn/..."]
         sys.exit(subprocess.run(command, cwd=ROOT, env=os.environ | {"LABELLOOP_GOLDENS": folder}).returncode)
 

@@ -218,7 +218,7 @@ func decided(link Link, probs activelearn.Matrix, labels [][]int) []decision {
 	var ds []decision
 	for i, row := range labels {
 		if link == Softmax {
-			top := argmax(probs.Row(i))
+			top := activelearn.Argmax(probs.Row(i))
 			right := top == row[0]
 			ds = append(ds, decision{float64(probs.Row(i)[top]), right, right})
 			continue
@@ -229,15 +229,4 @@ func decided(link Link, probs activelearn.Matrix, labels [][]int) []decision {
 		}
 	}
 	return ds
-}
-
-// argmax is the first of the most probable classes.
-func argmax(row []float32) int {
-	top := 0
-	for k, p := range row {
-		if p > row[top] {
-			top = k
-		}
-	}
-	return top
 }

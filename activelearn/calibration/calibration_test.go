@@ -103,7 +103,7 @@ func TestFitRefuses(t *testing.T) {
 	right, wrong := make([][]int, 60), make([][]int, 60)
 	rare := slices.Clone(labels)
 	for i := range right {
-		top := argmax(probs.Row(i))
+		top := activelearn.Argmax(probs.Row(i))
 		right[i], wrong[i] = []int{top}, []int{(top + 1) % 3}
 		if labels[i][0] == 2 {
 			rare[i] = []int{i % 2}
@@ -158,7 +158,7 @@ func TestFitRefusesWhatHasNoMaximum(t *testing.T) {
 	}
 	misled := make([][]int, 40) // right once, and nearly always the other way around
 	for i := range misled {
-		misled[i] = []int{1 - argmax(parted.Row(i))}
+		misled[i] = []int{1 - activelearn.Argmax(parted.Row(i))}
 	}
 	misled[19] = []int{1 - misled[19][0]}
 	if _, err := Fit(Temperature, Softmax, parted, misled); err == nil || !strings.Contains(err.Error(), "say nothing") {

@@ -62,7 +62,7 @@ func (c Calibration) mapped(p float64) float64 {
 
 // applyToTop maps the top label's probability and scales the others to what is left.
 func (c Calibration) applyToTop(row []float32) {
-	top := argmax(row)
+	top := activelearn.Argmax(row)
 	p := c.mapped(float64(row[top]))
 	rest := 0.0
 	for k, q := range row {

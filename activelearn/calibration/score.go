@@ -12,7 +12,7 @@ import (
 func TopLabel(probs activelearn.Matrix, labels []int) (confidence []float64, right []bool) {
 	for i, label := range labels {
 		row := probs.Row(i)
-		top := argmax(row)
+		top := activelearn.Argmax(row)
 		confidence, right = append(confidence, float64(row[top])), append(right, top == label)
 	}
 	return confidence, right

@@ -55,7 +55,7 @@ func ActiveLab(a Annotations, probs, unlabelled activelearn.Matrix) (relabel, fr
 	scaled := make([]float64, unlabelled.Cols)
 	of(unlabelled).each(func(i int, row []float64) {
 		scaleRow(scaled, row, temperature)
-		fresh[i] = blend(scaled[argmax(scaled)], model, unlabelled.Cols, annotator)
+		fresh[i] = blend(scaled[activelearn.Argmax(scaled)], model, unlabelled.Cols, annotator)
 	})
 	return relabel, fresh, nil
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/labelloop/labelloop/activelearn"
 )
 
 // Annotation is the class that one annotator gave to one item.
@@ -77,7 +79,7 @@ func MajorityVote(a Annotations) (consensus []int, probs [][]float64, err error)
 	consensus, probs = make([]int, len(items)), make([][]float64, len(items))
 	for i, list := range items {
 		probs[i] = shares(list, a.Classes)
-		consensus[i] = argmax(probs[i])
+		consensus[i] = activelearn.Argmax(probs[i])
 	}
 	return consensus, probs, nil
 }

@@ -51,7 +51,7 @@ func (c crowd) fit() Crowdlab {
 	_, posterior := c.estimate(majority)
 	consensus := slices.Clone(majority)
 	for i, row := range posterior {
-		best := argmax(row)
+		best := activelearn.Argmax(row)
 		if !slices.Contains(row[best+1:], row[best]) {
 			consensus[i] = best
 		}
@@ -77,7 +77,7 @@ func (c crowd) estimate(consensus []int) (fit Crowdlab, posterior [][]float64) {
 		}
 		shared = append(shared, fit.Agreement[i])
 		counts[consensus[i]]++
-		if argmax(c.probs[i]) != consensus[i] {
+		if activelearn.Argmax(c.probs[i]) != consensus[i] {
 			modelErrors++
 		}
 	}
@@ -85,7 +85,7 @@ func (c crowd) estimate(consensus []int) (fit Crowdlab, posterior [][]float64) {
 	likelihood := mean(shared)
 	unlikelihood := (1 - likelihood) / float64(c.classes-1)
 	// What is left to learn for one who always gives the commonest class.
-	baseline := max((several-counts[argmax(counts)])/several, near)
+	baseline := max((several-counts[activelearn.Argmax(counts)])/several, near)
 	fit.ModelWeight = max(1-modelErrors/several/baseline, near) * math.Sqrt(c.depth())
 	fit.AnnotatorWeight = c.mutual()
 	for w, agreed := range fit.AnnotatorWeight {

@@ -3,6 +3,8 @@ package quality
 import (
 	"fmt"
 	"math"
+
+	"github.com/labelloop/labelloop/activelearn"
 )
 
 // DawidSkene is what expectation maximisation makes of annotations: the classes of the items, and how each annotator errs.
@@ -39,7 +41,7 @@ func FitDawidSkene(a Annotations) (DawidSkene, error) {
 	}
 	fit := DawidSkene{Consensus: make([]int, a.Items), Probs: probs, Prior: prior, Errors: make([][][]float64, a.Annotators)}
 	for i, row := range probs {
-		fit.Consensus[i] = argmax(row)
+		fit.Consensus[i] = activelearn.Argmax(row)
 	}
 	for w := range fit.Errors {
 		fit.Errors[w] = make([][]float64, a.Classes)
@@ -140,7 +142,7 @@ func (m *confusions) expect(probs [][]float64, prior []float64) {
 		}
 	}
 	for _, row := range probs {
-		highest, total := row[argmax(row)], 0.0
+		highest, total := row[activelearn.Argmax(row)], 0.0
 		for c := range row {
 			row[c] = math.Exp(row[c] - highest)
 			total += row[c]

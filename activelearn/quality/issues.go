@@ -45,7 +45,7 @@ func (f Filter) issues(labels []int, probs table) ([]bool, error) {
 	switch f {
 	case ConfidentLearning:
 	case PredictedNeqGiven:
-		probs.each(func(i int, row []float64) { issue[i] = argmax(row) != labels[i] })
+		probs.each(func(i int, row []float64) { issue[i] = activelearn.Argmax(row) != labels[i] })
 	case PruneByNoiseRate, PruneByClass, Both:
 		counts := keepOne(joint.Calibrate(labels))
 		switch f {
@@ -81,7 +81,7 @@ func (f Filter) issues(labels []int, probs table) ([]bool, error) {
 func unmarkPredicted(issue []bool, labels []int, probs table) {
 	probs.each(func(i int, row []float64) {
 		row[labels[i]] += near
-		issue[i] = issue[i] && argmax(row) != labels[i]
+		issue[i] = issue[i] && activelearn.Argmax(row) != labels[i]
 	})
 }
 

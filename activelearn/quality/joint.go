@@ -72,7 +72,7 @@ func confidentJoint(labels []int, probs table) (joint Joint, off []bool) {
 			return
 		}
 		if confident > 1 {
-			truth = argmax(row)
+			truth = activelearn.Argmax(row)
 		}
 		joint[labels[i]][truth]++
 		off[i] = truth != labels[i]

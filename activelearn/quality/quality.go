@@ -67,17 +67,6 @@ func check(labels []int, probs activelearn.Matrix) error {
 	return nil
 }
 
-// argmax is the place of the largest value, the first of equals.
-func argmax(values []float64) int {
-	best := 0
-	for i, v := range values {
-		if v > values[best] {
-			best = i
-		}
-	}
-	return best
-}
-
 // sum adds in pairs of halves, in the order of numpy's sum, which keeps the error at O(log n) roundings (Higham 1993).
 // The order matters where a result is rounded to whole counts or compared for equality.
 func sum(x []float64) float64 {

@@ -1,16 +1,24 @@
-"""Strategies over embeddings: small-text, scikit-learn's k-means, torch's gradients, and two papers' code in numpy."""
+"""Strategies over embeddings: small-text, ALiPy, scikit-learn's k-means, and two papers' code in numpy."""
 
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import sklearn.cluster
 import torch
+from alipy.query_strategy import QueryInstanceCoresetGreedy
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
-from small_text import (DiscriminativeActiveLearning, EmbeddingKMeans, GreedyCoreset, LightweightCoreset,
+from small_text import (DiscriminativeActiveLearning, EmbeddingKMeans, GreedyCoreset, LightweightCoreset, ProbCover,
                         SklearnClassifierFactory, SklearnDataset)
+from small_text.integrations.pytorch.query_strategies import BADGE
+from small_text.query_strategies import vector_space
+from small_text.utils.clustering import init_kmeans_plusplus_safe
+from small_text.vector_indexes import KNNIndex, VectorIndexFactory
+
+from . import mended
 
 
 class Recorder(np.random.RandomState):
@@ -55,6 +63,9 @@ def greedy(rng, x, labelled, n, metric="euclidean", unit=True):
     labelled, unlabelled = split(rng, len(x), labelled)
     picks = query(GreedyCoreset(distance_metric=metric, normalize=unit), x, labelled, unlabelled, n)
     angle = metric == "cosine" or unit
+    if not angle:
+        other = QueryInstanceCoresetGreedy(x, np.zeros(len(x)), np.arange(len(x)))
+        assert np.array_equal(other.select(labelled, unlabelled, n), picks)
     return {"x": x, "labelled": labelled, "cosine": angle, "n": n, "picks": picks}
 
 
@@ -116,20 +127,40 @@ def kmeans(rng, x, k, weights=None):
 
 
 def badge(rng, x, classes, n):
-    """Gradients by torch of the loss by the last layer, seeded by scikit-learn."""
+    """small-text, with its seeding's draws noted. Its gradients are torch's, of the loss by the last layer, negated."""
     counts = rng.multinomial(1024 - classes, rng.dirichlet(np.ones(classes), size=len(x))[0], size=len(x)) + 1
     probs = counts / 1024  # exact in float32, sums included
-    gradients = []
-    for row, p in zip(x, probs, strict=True):
+    strategy = BADGE(classes)
+    gradients = strategy.get_badge_embeddings(x, probs)
+    for row, p, gradient in zip(x, probs, gradients, strict=True):
         weights = torch.zeros(classes, x.shape[1], dtype=torch.float64, requires_grad=True)
         logits = torch.log(torch.tensor(p)) + weights @ torch.tensor(row)
         torch.nn.functional.cross_entropy(logits, logits.argmax()).backward()
-        gradients.append(weights.grad.numpy().ravel())
-    gradients = np.array(gradients)
+        assert np.allclose(-gradient, weights.grad.numpy().ravel(), atol=1e-12)
     recorder = untied(rng, gradients, n)
-    _, picks = sklearn.cluster.kmeans_plusplus(gradients, n, random_state=recorder)
+    seeding = "small_text.integrations.pytorch.query_strategies.strategies.init_kmeans_plusplus_safe"
+    with mock.patch(seeding, lambda *given, **more: init_kmeans_plusplus_safe(*given, **more | {"random_state": recorder})):
+        every = np.arange(len(x))
+        model = SimpleNamespace(predict_proba=lambda items: probs[items])
+        picks = strategy.query(model, every, every, every[:0], None, n=n, embeddings=x)
     squares = ((gradients - gradients[0]) ** 2).sum(axis=1)
     return {"x": x, "probs": probs, "n": n, "drawn": recorder.drawn, "squares": squares, "picks": picks}
+
+
+# small-text's ProbCover differs from the paper after its first pick: it takes away the edges between a pick and what that
+# covers, where the paper takes away all that lead to what is covered; it leaves out that an item covers itself; and it may
+# pick labelled items, and the same twice. That needs a graph whose edges have a direction.
+COVER = mended(
+    ProbCover.sample,
+    ("graph.remove_edge(node, i)", "graph.remove_edges_from([*graph.in_edges(node)])"),
+    ("graph.remove_edge(node, index)", "graph.remove_edges_from([*graph.in_edges(node)])"),
+    ("graph.degree()", "graph.out_degree(indices_unlabeled)"),
+    _construct_graph=mended(
+        vector_space._construct_graph,
+        ("nx.Graph()", "nx.DiGraph()"),
+        ("zip(indices[0, 1:], distances[0, 1:])", "zip(indices[0], distances[0])"),
+    ),
+)
 
 
 def prob_cover(rng, x, labelled, delta, n):
@@ -143,6 +174,11 @@ def prob_cover(rng, x, labelled, delta, n):
         pick = unlabelled[near[unlabelled].sum(axis=1).argmax()]
         near[:, near[pick]] = False
         picks.append(pick)
+    index = VectorIndexFactory(KNNIndex)
+    strategy = ProbCover(index, k=len(x), ball_radius=delta)
+    if not len(labelled):
+        assert strategy.query(None, x, unlabelled, labelled, None, n=1, embeddings=x)[0] == picks[0]
+    assert np.array_equal(COVER(strategy, None, x, unlabelled, labelled, None, len(picks), x), picks)
     return {"x": x, "labelled": labelled, "delta": delta, "n": n, "picks": picks}
 
 
@@ -178,20 +214,19 @@ def typi_clust(rng, x, k, labelled, n):
 
 
 def discriminative(rng, rows, dims, labelled, n):
-    """small-text with logistic regression and few enough unlabelled items to show all of them to the classifier; picks
-    that stand when embeddings, and with them the classifier, change a little, as a search may end a little off."""
+    """small-text with logistic regression and few enough unlabelled items to show all of them to the classifier, where in
+    each batch the chances of the last pick and of the next item differ by 5e-4 or more. Go's search ends where chances
+    are within 2e-4 of the minimum's."""
     while True:
         x = points(rng, rows, dims)
         at, unlabelled = split(rng, rows, labelled)
-        picks = []
-        for noise in (0, 5e-4, 5e-4, 5e-4):
-            moved = sparse.csr_matrix(normalize(x) + noise * rng.normal(size=x.shape))
-            dataset = SklearnDataset(moved, np.zeros(rows, dtype=int), target_labels=[0, 1])
-            factory = SklearnClassifierFactory(LogisticRegression(tol=1e-10, max_iter=10_000), 2)
-            strategy = DiscriminativeActiveLearning(factory, min(n, 10), pbar=None)
-            picks.append(strategy.query(None, dataset, unlabelled, at, None, n=n))
-        if all(set(others) == set(picks[0]) for others in picks):
-            return {"x": x, "labelled": at, "n": n, "picks": picks[0]}
+        dataset = SklearnDataset(sparse.csr_matrix(normalize(x)), np.zeros(rows, dtype=int), target_labels=[0, 1])
+        factory = SklearnClassifierFactory(LogisticRegression(tol=1e-10, max_iter=10_000), 2)
+        strategy = DiscriminativeActiveLearning(factory, min(n, 10), pbar=None)
+        with mock.patch("numpy.argpartition", wraps=np.argpartition) as partition:  # the chances pass through it alone
+            picks = strategy.query(None, dataset, unlabelled, at, None, n=n)
+        if all(np.diff(np.sort(chances)[size - 1:size + 1])[0] > 5e-4 for (chances, size), _ in partition.call_args_list):
+            return {"x": x, "labelled": at, "n": n, "picks": picks}
 
 
 def cases(rng):

@@ -1,4 +1,7 @@
-"""Logistic regression as scikit-learn fits it, searched to a tight tolerance."""
+"""Logistic regression as scikit-learn fits it, by Newton's method.
+
+Its L-BFGS ends up to 6e-3 off where features are not scaled.
+"""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -6,7 +9,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 
 def regression(c):
-    return LogisticRegression(C=c, tol=1e-10, max_iter=100_000)
+    return LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=1000)
 
 
 def softmax(rng, rows, dimensions, classes, seen, c, scale=1.0, shift=0.0):
