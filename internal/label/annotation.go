@@ -32,10 +32,11 @@ type Annotation struct {
 	Labels     []string // names as the person saw them
 	Note       string
 	Suggestion []string // labels that the person was shown, empty if these were none; nil if nothing was shown
-	Model      int64    // Model.ID of the version that suggested them; 0: none
+	Model      int64    // Model.ID of the version that suggested them, or whose suggestion was held back; 0: none
 	Round      int64    // Round.ID that brought the item up; 0: none
 	Revision   int64    // of the label set that the person saw; 0: the present one
 	Undoes     int64    // ID of the annotation that this one takes back; 0 unless Undone
+	Group      string   // chosen by the caller: what was decided in one, and one undo takes back; "": alone
 }
 
 // Check tells what is missing for a project.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/labelloop/labelloop/internal/label"
@@ -53,102 +52,6 @@ func (s *Store) AnnotateAll(ctx context.Context, list []label.Annotation) ([]err
 	})
 	return refused, err
 }
-
-// Undo takes back the newest annotation of a person that stands, and gives it; what the person said of the item before
-// stands again. The entry of the queue is open again. Sent again with the same key it changes nothing. Where there is
-// nothing to take back the error is of kind label.ErrNotFound. What an import took over as the person's stays.
-func (s *Store) Undo(ctx context.Context, annotator, key string) (label.Annotation, error) {
-	back, err := s.UndoAll(ctx, annotator, key, 1)
-	if err != nil {
-		return label.Annotation{}, err
-	}
-	return back[0], nil
-}
-
-// UndoAll is Undo for the n newest annotations of a person, or as many as there are, in one transaction. It gives them, the
-// newest first.
-func (s *Store) UndoAll(ctx context.Context, annotator, key string, n int) ([]label.Annotation, error) {
-	if key == "" {
-		return nil, label.Errorf(label.ErrUsage, "undo: no key that makes it safe to send it twice")
-	}
-	var back []label.Annotation
-	err := s.write(ctx, "undo in", func(tx *sql.Tx) error {
-		p, err := newAppender(tx, s.project)
-		if err != nil {
-			return err
-		}
-		sent := false // before
-		for i := range n {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			k := key
-			if i > 0 {
-				k = fmt.Sprintf("%s/%d", key, i)
-			}
-			undone, there, err := p.undone(ctx, annotator, k)
-			if err == nil && !there && !sent {
-				undone, err = p.undo(ctx, annotator, k)
-			} else if err == nil && !there {
-				return nil
-			}
-			if i > 0 && errors.Is(err, label.ErrNotFound) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			sent = sent || there
-			back = append(back, undone)
-		}
-		return nil
-	})
-	return back, err
-}
-
-// undone gives what an undo of this key took back, if there is one.
-func (p *appender) undone(ctx context.Context, annotator, key string) (undone label.Annotation, there bool, err error) {
-	undo, err := byKey(ctx, p.tx, key)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return undone, false, nil
-	case err == nil && (undo.Verdict != label.Undone || undo.Annotator != annotator):
-		err = label.Errorf(label.ErrConflict, "undo: the key %q is that of another annotation", key)
-	case err == nil:
-		undone, err = byID(ctx, p.tx, undo.Undoes)
-	}
-	return undone, true, err
-}
-
-// undo takes the newest annotation of a person back.
-func (p *appender) undo(ctx context.Context, annotator, key string) (label.Annotation, error) {
-	var id int64
-	err := p.tx.QueryRow(newest, annotator).Scan(&id)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return label.Annotation{}, err
-	}
-	var undone label.Annotation
-	if err == nil {
-		if undone, err = byID(ctx, p.tx, id); err != nil {
-			return undone, err
-		}
-	}
-	if id == 0 || strings.HasPrefix(undone.Key, importKey) {
-		return undone, label.Errorf(label.ErrNotFound, "undo: nothing of %s's is left to take back", annotator)
-	}
-	back := label.Annotation{Key: key, Item: undone.Item, Annotator: annotator, At: moment(now()), Verdict: label.Undone, Undoes: id}
-	if _, err := p.append(back); err != nil {
-		return undone, err
-	}
-	return undone, p.reopen(undone)
-}
-
-// newest is the newest annotation of a person that was not taken back.
-const newest = `
-	SELECT a.id FROM annotations a INDEXED BY annotations_by_annotator
-	WHERE a.annotator_id = (SELECT id FROM annotators WHERE name = ?) AND a.verdict <> 'undone'
-		AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.undoes = a.id)
-	ORDER BY a.id DESC LIMIT 1`
 
 // appender appends annotations in one transaction.
 type appender struct {
@@ -273,13 +176,22 @@ func (p *appender) append(a label.Annotation) (label.Annotation, error) {
 			return a, err
 		}
 	}
+	if a.Group != "" {
+		if _, err := p.tx.Exec("INSERT INTO annotation_groups VALUES (?, ?)", a.ID, a.Group); err != nil {
+			return a, err
+		}
+	}
 	return a, p.settle(a.Item)
 }
 
 // settle brings the state and the labels that are kept with an item up to date with its annotations.
 func (p *appender) settle(item int64) error {
-	for _, query := range settling {
-		if _, err := p.tx.Exec(query, item); err != nil {
+	return settle(p.tx, settling, item)
+}
+
+func settle(tx *sql.Tx, queries []string, item int64) error {
+	for _, query := range queries {
+		if _, err := tx.Exec(query, item); err != nil {
 			return err
 		}
 	}
@@ -288,12 +200,27 @@ func (p *appender) settle(item int64) error {
 
 // The number is no bare parameter where a view is asked: SQLite would make a new plan whenever another value is bound to
 // one that it can't look up in an index, which takes longer than the query.
-var settling = []string{
+var settling = append([]string{
 	`UPDATE items SET
 		(state, annotation_id) = (SELECT coalesce(max(state), ''), max(annotation_id) FROM item_states WHERE item_id = ?1 + 0)
 	 WHERE id = ?1`,
 	`DELETE FROM item_labels WHERE item_id = ?`,
 	`INSERT INTO item_labels SELECT label_id, item_id FROM item_label_states WHERE item_id = ? + 0`,
+}, settlingDispute...)
+
+// settlingDispute tells anew whether people agree on an item.
+var settlingDispute = []string{
+	`DELETE FROM disputes WHERE item_id = ?`,
+	`INSERT INTO disputes ` + disputed("WHERE item_id = ? + 0"),
+}
+
+// disputed gives the rows of the table disputes for the answers that a condition lets pass. SQLite hands no condition down
+// through two levels of grouping, so this is no view. Of equal answers again is that of the newest.
+func disputed(where string) string {
+	return `SELECT item_id, 1.0 * max(same) / sum(same) AS agreement,
+			coalesce(max(id) = max(CASE WHEN same = 1 AND NOT again THEN id END), 0) AS open
+		FROM (SELECT item_id, count(*) AS same, again, max(id) AS id FROM answers ` + where + ` GROUP BY item_id, said)
+		GROUP BY item_id HAVING count(*) > 1`
 }
 
 // optional is NULL for 0.
@@ -362,7 +289,7 @@ func annotationsWhere(ctx context.Context, tx *sql.Tx, where string, args ...any
 		var at, took int64
 		var suggestion, labels []byte
 		err := rows.Scan(&a.ID, &a.Key, &a.Item, &a.Annotator, &at, &took, &a.Verdict, &a.Note, &suggestion,
-			&a.Model, &a.Round, &a.Revision, &a.Undoes, &labels)
+			&a.Model, &a.Round, &a.Revision, &a.Undoes, &labels, &a.Group)
 		if err != nil {
 			return err
 		}
@@ -377,7 +304,8 @@ func annotationsWhere(ctx context.Context, tx *sql.Tx, where string, args ...any
 		return err
 	}, `SELECT a.id, a.key, a.item_id, n.name, a.at, a.took, a.verdict, a.note, a.suggestion,
 			coalesce(a.model_id, 0), coalesce(a.round_id, 0), a.revision, coalesce(a.undoes, 0),
-			(SELECT json_group_array(name ORDER BY position) FROM annotation_labels WHERE annotation_id = a.id)
+			(SELECT json_group_array(name ORDER BY position) FROM annotation_labels WHERE annotation_id = a.id),
+			coalesce((SELECT name FROM annotation_groups WHERE annotation_id = a.id), '')
 		FROM annotations a JOIN annotators n ON n.id = a.annotator_id WHERE `+where, args...)
 	return list, err
 }

@@ -118,7 +118,9 @@ func TestAnnotationsAreChecked(t *testing.T) {
 func TestAnnotationsAreAppendOnly(t *testing.T) {
 	s := create(t, texts, "x", "y")
 	several(t, s, 2)
-	mustAnnotate(t, s, says("k", "ada", 1, label.Accepted, "x"))
+	grouped := says("k", "ada", 1, label.Accepted, "x")
+	grouped.Group = "g"
+	mustAnnotate(t, s, grouped)
 	for _, query := range []string{
 		"UPDATE annotations SET note = 'changed'",
 		"DELETE FROM annotations",
@@ -126,6 +128,9 @@ func TestAnnotationsAreAppendOnly(t *testing.T) {
 		"REPLACE INTO annotations (key, item_id, annotator_id, at, took, verdict, note, revision) VALUES ('k', 1, 1, 0, 0, 'skipped', '', 1)",
 		"UPDATE annotation_labels SET label_id = 2",
 		"DELETE FROM annotation_labels",
+		"UPDATE annotation_groups SET name = ''",
+		"DELETE FROM annotation_groups",
+		"REPLACE INTO annotation_groups VALUES (1, 'h')",
 		"REPLACE INTO annotation_labels VALUES (1, 0, 2, 'y')",
 		"UPDATE label_changes SET author = 'nobody'",
 		"DELETE FROM label_changes",
@@ -148,7 +153,7 @@ func TestUndoTakesBackTheNewestThatStands(t *testing.T) {
 	undo := func(annotator, key, undone string) {
 		t.Helper()
 		for range 2 { // the second sending changes nothing
-			if a, err := s.Undo(t.Context(), annotator, key); err != nil || a.Key != undone {
+			if a, err := s.Undo(t.Context(), annotator, key); err != nil || len(a) != 1 || a[0].Key != undone {
 				t.Fatalf("undo gives %+v, want %q, %v", a, undone, err)
 			}
 		}

@@ -45,7 +45,7 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 }
 
 // unsettled finds items that are not as their annotations say.
-const unsettled = `
+var unsettled = `
 	SELECT i.id, 'its state is not what its annotations say'
 	FROM items i LEFT JOIN item_states s ON s.item_id = i.id
 	WHERE i.state <> coalesce(s.state, '') OR i.annotation_id IS NOT s.annotation_id
@@ -53,4 +53,9 @@ const unsettled = `
 	SELECT item_id, 'its labels are not what its annotations say' FROM (
 		SELECT * FROM item_labels EXCEPT SELECT * FROM item_label_states
 		UNION ALL
-		SELECT * FROM (SELECT * FROM item_label_states EXCEPT SELECT * FROM item_labels))`
+		SELECT * FROM (SELECT * FROM item_label_states EXCEPT SELECT * FROM item_labels))
+	UNION ALL
+	SELECT item_id, 'whether people agree on it is not what their annotations say' FROM (
+		SELECT * FROM disputes EXCEPT SELECT * FROM (` + disputed("") + `)
+		UNION ALL
+		SELECT * FROM (SELECT * FROM (` + disputed("") + `) EXCEPT SELECT * FROM disputes))`

@@ -119,6 +119,15 @@ func (s *Store) MergeLabels(ctx context.Context, by string, from []string, into 
 				}
 			}
 		}
+		disputed, err := integers(ctx, c.tx, "SELECT item_id FROM disputes")
+		if err != nil {
+			return err
+		}
+		for _, item := range disputed { // the answers may agree now
+			if err := settle(c.tx, settlingDispute, item); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }

@@ -21,8 +21,10 @@ const applicationID = 0x4c6c7031
 // version gives the schema of the file; 0 for one that holds nothing.
 func (s *Store) version(ctx context.Context) (int, error) {
 	var version, application, tables int
-	err := s.writer.QueryRowContext(ctx, "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) "+
-		"FROM pragma_user_version, pragma_application_id").Scan(&version, &application, &tables)
+	_, err := patiently(ctx, func() (int, error) {
+		return 0, s.writer.QueryRowContext(ctx, "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) "+
+			"FROM pragma_user_version, pragma_application_id").Scan(&version, &application, &tables)
+	})
 	if err == nil && application != applicationID && tables > 0 {
 		return 0, label.Errorf(label.ErrConflict, "%s in %s is a database of another program; name another folder", File, s.dir)
 	}

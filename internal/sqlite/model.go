@@ -100,12 +100,16 @@ func modelsWhere(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]
 // has no such label (any more).
 func (s *Store) ModelLabels(ctx context.Context, model int64) (ids []int64, err error) {
 	err = s.read(ctx, "read the models of", func(tx *sql.Tx) error {
-		ids, err = integers(ctx, tx, `
-			SELECT coalesce(l.id, 0) FROM model_labels m LEFT JOIN labels l ON l.id = m.label_id AND l.state = 'active'
-			WHERE m.model_id = ? ORDER BY m.position`, model)
+		ids, err = modelLabels(ctx, tx, model)
 		return err
 	})
 	return ids, err
+}
+
+func modelLabels(ctx context.Context, tx *sql.Tx, model int64) ([]int64, error) {
+	return integers(ctx, tx, `
+		SELECT coalesce(l.id, 0) FROM model_labels m LEFT JOIN labels l ON l.id = m.label_id AND l.state = 'active'
+		WHERE m.model_id = ? ORDER BY m.position`, model)
 }
 
 // raw is NULL for no JSON.

@@ -50,7 +50,7 @@ func (s *Store) PutPredictions(ctx context.Context, m label.Model, predictions [
 				return fmt.Errorf("item %d: %w", p.Item, err)
 			}
 		}
-		return nil
+		return s.dispute(ctx, tx, m, predictions)
 	})
 }
 

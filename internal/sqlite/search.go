@@ -44,7 +44,9 @@ type search struct {
 	driver driver
 	where  []string // conditions; the driver's is the first
 	args   []any    // numbered parameters
-	model  string   // parameter with the ID of the model registered last
+
+	version int64  // ID of the model registered last, where it is asked for
+	model   string // its parameter
 }
 
 // driver is a table, or a query, under a name that the look-ups do not use.
@@ -78,8 +80,8 @@ func (b *search) want(d driver, where, lookup string) {
 func (b *search) query() (query string, possible bool, err error) {
 	rare := b.State != label.Unlabelled // people bring about the other states: there are seldom many such items
 	for _, part := range []func() (bool, error){
-		b.words, b.labelled, b.disputed, b.annotator, b.reason,
-		func() (bool, error) { return b.inState(rare) }, b.predicted, func() (bool, error) { return b.inState(!rare) },
+		b.words, b.labelled, b.disputed, b.annotator, b.queued,
+		func() (bool, error) { return b.inState(rare) }, b.changed, b.predicted, func() (bool, error) { return b.inState(!rare) },
 	} {
 		if possible, err := part(); err != nil || !possible {
 			return "", false, err
@@ -93,8 +95,8 @@ func (b *search) query() (query string, possible bool, err error) {
 	behind := []string{fmt.Sprintf(b.driver.to, after)}
 	if key := b.key(b.driver.id); key != "" {
 		order, behind = append([]string{key}, order...), append([]string{b.key(after)}, behind...)
-		if b.driver.from == predictions && b.Sort == label.ByConfidence {
-			order[0] = "p.confidence"
+		if column := sorted[b.Sort]; b.driver.from == column.from {
+			order[0] = column.name
 		}
 	}
 	if b.After != 0 {
@@ -114,8 +116,22 @@ func (b *search) key(item string) string {
 		return strings.ReplaceAll("(N * 2654435761 % 4294967291 * (N * 40503 % 65521 + 1) % 4294967291)", "N", item)
 	case label.ByConfidence:
 		return "(SELECT confidence FROM predictions WHERE id = (" + b.model + " << 40 | " + item + "))"
+	case label.ByVersions:
+		return "(SELECT overlap FROM model_disputes WHERE id = (" + b.model + " << 40 | " + item + "))"
+	case label.ByPeople:
+		return "(SELECT agreement FROM disputes WHERE item_id = " + item + ")"
+	case label.ByQueue: // the entries of a round have their numbers in the order of their positions
+		return "(SELECT max(id) FROM queue WHERE item_id = " + item + ")"
 	}
 	return ""
+}
+
+// sorted holds the columns of drivers that are in the order of a search, so that an index gives it.
+var sorted = map[label.SearchOrder]struct{ from, name string }{
+	label.ByConfidence: {predictions, "p.confidence"},
+	label.ByVersions:   {"model_disputes x", "x.overlap"},
+	label.ByPeople:     {"disputes x", "x.agreement"},
+	label.ByQueue:      {"queue x", "x.id"},
 }
 
 func (b *search) words() (bool, error) {
@@ -174,28 +190,12 @@ func (b *search) labelID(name string) (id int64, err error) {
 	return id, err
 }
 
-// contested gives the items on which people's standing answers differ, nobody shares the newest one, and who gave it had not
-// answered before: to look again settles it. Who passes says nothing.
-const contested = `
-	SELECT item_id FROM (
-		SELECT item_id, same, again, max(id), count(*) AS answers FROM (
-			SELECT item_id, id, again, count(*) OVER (PARTITION BY item_id, said) AS same FROM (
-				SELECT s.item_id, s.id,
-					CASE WHEN s.verdict IN ('accepted', 'corrected')
-						THEN (SELECT json_group_array(label_id ORDER BY label_id) FROM present_labels p WHERE p.annotation_id = s.id)
-						ELSE s.verdict END AS said,
-					EXISTS (SELECT 1 FROM annotations b
-						WHERE b.item_id = s.item_id AND b.annotator_id = s.annotator_id AND b.id < s.id AND b.verdict NOT IN ('undone', 'skipped')
-							AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.undoes = b.id)) AS again
-				FROM standing s
-				WHERE s.verdict <> 'skipped' AND s.item_id IN (
-					SELECT item_id FROM annotations GROUP BY item_id HAVING min(annotator_id) <> max(annotator_id))))
-		GROUP BY item_id)
-	WHERE answers > 1 AND same = 1 AND NOT again`
-
 func (b *search) disputed() (bool, error) {
 	if b.Disputed {
-		b.want(numbered("("+contested+") x", "x.item_id"), "true", "%s IN ("+contested+")")
+		b.want(numbered("disputes x", "x.item_id"), "x.open", "EXISTS (SELECT 1 FROM disputes WHERE item_id = %s AND open)")
+	}
+	if b.Sort == label.ByPeople {
+		b.want(numbered("disputes x", "x.item_id"), "true", "EXISTS (SELECT 1 FROM disputes WHERE item_id = %s)")
 	}
 	return true, nil
 }
@@ -219,13 +219,42 @@ func (b *search) annotator() (bool, error) {
 	return true, nil
 }
 
-func (b *search) reason() (bool, error) {
-	if b.Reason != "" {
-		at := b.bind(b.Reason)
-		b.want(numbered("queue x", "x.item_id"), "x.state = 'open' AND x.reason = "+at,
-			"EXISTS (SELECT 1 FROM queue WHERE item_id = %s AND state = 'open' AND reason = "+at+")")
+func (b *search) queued() (bool, error) {
+	if b.Reason != "" || b.Sort == label.ByQueue {
+		reason := ""
+		if b.Reason != "" {
+			reason = " AND reason = " + b.bind(b.Reason)
+		}
+		b.want(numbered("queue x", "x.item_id"), "x.state = 'open'"+reason,
+			"EXISTS (SELECT 1 FROM queue WHERE item_id = %s AND state = 'open'"+reason+")")
 	}
 	return true, nil
+}
+
+// changed are the items to which the model registered last and the one before it give other labels.
+func (b *search) changed() (bool, error) {
+	if !b.Changed && b.Sort != label.ByVersions {
+		return true, nil
+	}
+	possible, err := b.newest()
+	where := "x.id BETWEEN " + b.model + " << 40 AND (" + b.model + " + 1) << 40" // in the order of the numbers
+	if b.Sort == label.ByVersions {
+		where = "x.model_id = " + b.model
+	}
+	b.want(driver{"model_disputes x", fmt.Sprintf("(x.id & %d)", 1<<itemBits-1), "x.id", "(" + b.model + " << 40 | %s)"}, where,
+		"EXISTS (SELECT 1 FROM model_disputes WHERE id = ("+b.model+" << 40 | %s))")
+	return possible, err
+}
+
+// newest binds the model registered last, if there is one.
+func (b *search) newest() (bool, error) {
+	if b.model != "" {
+		return true, nil
+	}
+	var model int64
+	err := b.tx.QueryRowContext(b.ctx, "SELECT coalesce(max(id), 0) FROM models").Scan(&model)
+	b.model, b.version = b.bind(model), model
+	return model != 0, err
 }
 
 func (b *search) inState(now bool) (bool, error) {
@@ -242,11 +271,9 @@ func (b *search) predicted() (bool, error) {
 	if b.Predicted == "" && !ranged && b.Sort != label.ByConfidence {
 		return true, nil
 	}
-	var model int64
-	if err := b.tx.QueryRowContext(b.ctx, "SELECT coalesce(max(id), 0) FROM models").Scan(&model); err != nil || model == 0 {
+	if possible, err := b.newest(); err != nil || !possible {
 		return false, err
 	}
-	b.model = b.bind(model)
 	where := "p.confidence IS NOT NULL"
 	if ranged {
 		where = "p.confidence BETWEEN " + b.bind(b.Least) + " AND " + b.bind(b.Most)
@@ -256,7 +283,7 @@ func (b *search) predicted() (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		positions, err := integers(b.ctx, b.tx, "SELECT position FROM model_labels WHERE model_id = ? AND label_id = ?", model, id)
+		positions, err := integers(b.ctx, b.tx, "SELECT position FROM model_labels WHERE model_id = ? AND label_id = ?", b.version, id)
 		if err != nil || len(positions) == 0 {
 			return false, err
 		}
@@ -268,5 +295,5 @@ func (b *search) predicted() (bool, error) {
 	return true, nil
 }
 
-// predictions is the driver that is sorted by confidence, too.
+// predictions is the driver of what the model says.
 const predictions = "predictions p"

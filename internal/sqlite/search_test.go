@@ -42,9 +42,9 @@ func TestSearchFindsWhatAFullLookDoes(t *testing.T) {
 		list = append(list, item(i+1, fmt.Sprintf("%s %s number%d", words[rng.IntN(4)], words[rng.IntN(4)], i+1)))
 	}
 	mustImport(t, s, "", list...)
-	mustRegister(t, s, "1", "y", "x") // older, and not meant
+	older := mustRegister(t, s, "1", "y", "x")
 	m := mustRegister(t, s, "2", "z", "x", "w")
-	said := map[int64]label.Probabilities{}
+	said, before := map[int64]label.Probabilities{}, map[int64]label.Probabilities{}
 	for i := range items {
 		if rng.IntN(5) > 0 {
 			p := label.Probabilities{Item: int64(i + 1), Probs: []float32{float32(rng.IntN(8)) / 8, float32(rng.IntN(8)) / 8, 0.3}}
@@ -54,12 +54,32 @@ func TestSearchFindsWhatAFullLookDoes(t *testing.T) {
 			}
 		}
 	}
+	for i := range items {
+		if rng.IntN(5) > 0 {
+			p := label.Probabilities{Item: int64(i + 1), Probs: []float32{0, float32(rng.IntN(8)) / 8}}
+			p.Probs[0] = 1 - p.Probs[1]
+			before[p.Item] = p
+			if err := s.PutPredictions(t.Context(), older, []label.Probabilities{p}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	overlap := func(number int64) (shared float64, differ bool) {
+		now, then := said[number].Probs, before[number].Probs
+		if now == nil || then == nil || now[2] >= max(now[0], now[1]) && now[2] > 0 && now[2] != now[0] && now[2] != now[1] {
+			return 0, false // the model's w is no label of the project
+		}
+		a, _ := said[number].Top(false)
+		b, _ := before[number].Top(false)
+		return float64(min(now[1], then[1])), m.Labels[a] != older.Labels[b]
+	}
 	var queued []int64
 	for i := range items {
 		if i%3 == 0 {
 			queued = append(queued, int64(i+1))
 		}
 	}
+	rng.Shuffle(len(queued), func(i, j int) { queued[i], queued[j] = queued[j], queued[i] })
 	enqueue(t, s, 3, label.Control, queued...)
 	annotators := map[int64][]string{}
 	for k := range 200 {
@@ -105,7 +125,8 @@ func TestSearchFindsWhatAFullLookDoes(t *testing.T) {
 		if rng.IntN(5) == 0 {
 			q.Reason = []label.Reason{label.Control, label.Cold}[rng.IntN(2)]
 		}
-		q.Sort = []label.SearchOrder{label.ByNumber, label.ByConfidence, label.AtRandom}[rng.IntN(3)]
+		q.Changed = rng.IntN(5) == 0
+		q.Sort = []label.SearchOrder{label.ByNumber, label.ByConfidence, label.AtRandom, label.ByQueue, label.ByVersions}[rng.IntN(5)]
 
 		var want []int64
 		for _, r := range records {
@@ -116,18 +137,29 @@ func TestSearchFindsWhatAFullLookDoes(t *testing.T) {
 			case q.State != label.AnyState && r.State != q.State, q.Label != "" && !slices.Contains(r.Labels, q.Label),
 				q.Annotator != "" && !slices.Contains(annotators[number], q.Annotator), judged && class < 0,
 				q.Predicted != "" && m.Labels[class] != q.Predicted, judged && (float64(confidence) < q.Least || float64(confidence) > q.Most),
-				q.Reason != "" && !(q.Reason == label.Control && slices.Contains(open, number)), !holds(r.Item.Text, q.Text):
-			default:
+				q.Reason != "" && !(q.Reason == label.Control && slices.Contains(open, number)), !holds(r.Item.Text, q.Text),
+				q.Sort == label.ByQueue && !slices.Contains(open, number):
+				continue
+			}
+			if _, differ := overlap(number); differ || !q.Changed && q.Sort != label.ByVersions {
 				want = append(want, number)
 			}
 		}
-		if q.Sort == label.ByConfidence {
-			slices.SortStableFunc(want, func(a, b int64) int {
+		slices.SortStableFunc(want, func(a, b int64) int {
+			switch q.Sort {
+			case label.ByConfidence:
 				_, x := said[a].Top(false)
 				_, y := said[b].Top(false)
 				return cmp.Compare(x, y)
-			})
-		}
+			case label.ByQueue:
+				return cmp.Compare(slices.Index(queued, a), slices.Index(queued, b))
+			case label.ByVersions:
+				x, _ := overlap(a)
+				y, _ := overlap(b)
+				return cmp.Compare(x, y)
+			}
+			return 0
+		})
 		got := pages(t, s, q)
 		if q.Sort == label.AtRandom {
 			if len(got) > 30 && slices.IsSorted(got) {
@@ -198,40 +230,18 @@ func TestSearchForDisputes(t *testing.T) {
 	disputed()
 	say("cy", 4, label.Corrected, "z")
 	disputed(4)
+	q := everything
+	q.Sort = label.ByPeople
+	if got := pages(t, s, q); !slices.Equal(got, []int64{4, 3}) { // all differ; two of three agree
+		t.Errorf("by people's agreement they are %v", got)
+	}
+	q.N = 1
+	if got := pages(t, s, q); !slices.Equal(got, []int64{4, 3}) {
+		t.Errorf("one by one they are %v", got)
+	}
 	if _, err := s.MergeLabels(t.Context(), "ada", []string{"z"}, "y"); err != nil {
 		t.Fatal(err)
 	}
 	disputed()
-}
-
-func TestUndoAll(t *testing.T) {
-	s := create(t, texts, "x")
-	several(t, s, 6)
-	mustImport(t, s, "ada", item(90, "imported", "x"))
-	for i := range 4 {
-		mustAnnotate(t, s, says(fmt.Sprint("k", i), "ada", int64(i+1), label.Corrected, "x"))
-	}
-	undo := func(key string, n int, want ...string) {
-		t.Helper()
-		back, err := s.UndoAll(t.Context(), "ada", key, n)
-		var keys []string
-		for _, a := range back {
-			keys = append(keys, a.Key)
-		}
-		if !slices.Equal(keys, want) || (err != nil) != (want == nil) {
-			t.Errorf("%s takes %q back, want %q, %v", key, keys, want, err)
-		}
-	}
-	undo("u", 2, "k3", "k2")
-	undo("u", 2, "k3", "k2")
-	undo("u", 4, "k3", "k2") // what was done, not more
-	mustAnnotate(t, s, says("k9", "ada", 5, label.Corrected, "x"))
-	undo("v", 9, "k9", "k1", "k0")
-	mustAnnotate(t, s, says("k10", "ada", 6, label.Corrected, "x"))
-	undo("v", 9, "k9", "k1", "k0")
-	undo("w", 1, "k10")
-	undo("x", 1) // the imported label stays
-	stands(t, s, 7, label.Labelled, "x")
-	stands(t, s, 1, label.Unlabelled)
 	sound(t, s)
 }

@@ -1,8 +1,8 @@
 // Package sqlite keeps a project in one SQLite file: items, labels and their history, predictions, embeddings, the queue
 // and the annotations of people.
 //
-// The file is in WAL mode with one writing connection and several reading ones, so that readers never wait. Every change is
-// one transaction begun with BEGIN IMMEDIATE, and is on the disk (synchronous=FULL) when the method that makes it returns.
+// The file is in WAL mode with one writing connection and several reading ones, so that readers never wait. Every change is a
+// part of one transaction begun with BEGIN IMMEDIATE, and is on the disk (synchronous=FULL) when the method that makes it returns.
 // A process that is killed leaves whole transactions behind, so all methods that write can be called again.
 package sqlite
 
@@ -38,8 +38,10 @@ const busyTimeout = 30 * time.Second
 type Store struct {
 	project label.Project
 	dir     string
-	writer  *sql.DB // one connection
+	writer  *writer
 	reader  *sql.DB // connections that can't write
+	*checkpointer
+	sketches sketches
 }
 
 // Create makes a project in a folder, which is made where it isn't there. It is an error if the folder holds one.
@@ -118,17 +120,14 @@ func connect(dir, mode string) (*Store, error) {
 		return nil, fmt.Errorf("open project %s: %w", dir, err)
 	}
 	s := &Store{dir: dir}
-	s.writer, err = sql.Open("sqlite3", uri(path, "mode", mode, "_txlock", "immediate", "_journal_mode", "WAL", "_synchronous", "FULL",
+	s.writer = newWriter(uri(path, "mode", mode, "_txlock", "immediate", "_journal_mode", "WAL", "_synchronous", "FULL",
 		"_recursive_triggers", "1", // REPLACE shall not get around the triggers of annotations
 		"_cache_size", "-65536"))
-	if err != nil {
-		return nil, fmt.Errorf("open project %s: %w", dir, err)
-	}
+	s.checkpointer = newCheckpointer(uri(path, "mode", "rw", "_synchronous", "FULL"))
 	s.reader, err = sql.Open("sqlite3", uri(path, "mode", "rw", "_query_only", "1", "_cache_size", "-16384"))
 	if err != nil {
 		return nil, fmt.Errorf("open project %s: %w", dir, err)
 	}
-	s.writer.SetMaxOpenConns(1)
 	s.reader.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
 	s.reader.SetMaxIdleConns(max(4, runtime.GOMAXPROCS(0)))
 	return s, nil
@@ -147,7 +146,7 @@ func uri(path string, options ...string) string {
 
 // Close closes the connections.
 func (s *Store) Close() error {
-	return errors.Join(s.reader.Close(), s.writer.Close()) // the last one to close folds the log into the database
+	return errors.Join(s.reader.Close(), s.checkpointer.close(), s.writer.Close()) // the last one to close folds the log into the database
 }
 
 // Project tells what the project is.
@@ -158,29 +157,12 @@ func (s *Store) Dir() string { return s.dir }
 
 func (s *Store) load(ctx context.Context) error {
 	var created int64
-	err := s.writer.QueryRowContext(ctx, "SELECT task, multi_label, created FROM project").
-		Scan(&s.project.Task, &s.project.MultiLabel, &created)
+	_, err := patiently(ctx, func() (int, error) {
+		return 0, s.writer.QueryRowContext(ctx, "SELECT task, multi_label, created FROM project").
+			Scan(&s.project.Task, &s.project.MultiLabel, &created)
+	})
 	s.project.Created = moment(created)
 	return s.explain("open", err)
-}
-
-// write does work in one transaction, which is kept whole or not at all. ctx ends the wait for the writing connection;
-// work that takes long looks at it itself.
-func (s *Store) write(ctx context.Context, verb string, work func(tx *sql.Tx) error) error {
-	conn, err := s.writer.Conn(ctx)
-	if err != nil {
-		return s.explain(verb, err)
-	}
-	defer conn.Close()
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		return s.explain(verb, err)
-	}
-	defer tx.Rollback() // without effect after Commit
-	if err := work(tx); err != nil {
-		return s.explain(verb, err)
-	}
-	return s.explain(verb, tx.Commit())
 }
 
 // read does work in one transaction that sees the project at one moment.

@@ -139,7 +139,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fails(newer.Dir(), "newer labelloop", "schema is 99, this program knows up to 2")
+	fails(newer.Dir(), "newer labelloop", "schema is 99, this program knows up to")
 	fails(foreign.Dir(), "another program")
 	if _, err := Create(t.Context(), t.TempDir(), label.Project{Task: "tabular"}); !errors.Is(err, label.ErrUsage) {
 		t.Errorf("a project with an unknown task: %v", err)
@@ -182,10 +182,11 @@ func TestOlderProjectsAreBroughtUpToDate(t *testing.T) {
 // TestConnections holds both kinds of connections to what the package says of them.
 func TestConnections(t *testing.T) {
 	s := create(t, texts)
-	for name, db := range map[string]*sql.DB{"writer": s.writer, "reader": s.reader} {
+	for name, db := range map[string]*sql.DB{"writer": s.writer.DB, "reader": s.reader} {
 		for pragma, want := range map[string]string{
-			"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "30000",
-			"query_only": map[string]string{"writer": "0", "reader": "1"}[name],
+			"journal_mode": "wal", "foreign_keys": "1",
+			"busy_timeout": map[string]string{"writer": "0", "reader": "30000"}[name],
+			"query_only":   map[string]string{"writer": "0", "reader": "1"}[name],
 		} {
 			var got string
 			if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
