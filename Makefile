@@ -25,8 +25,12 @@ build: deps ## build bin/labelloop (the default)
 deps: ## fetch and build the native libraries and default models, once
 	@$(FETCH) base
 
+.PHONY: browser
+browser: deps # the browser that the tests open the review page in
+	@$(FETCH) browser
+
 .PHONY: test
-test: build ## check the format, vet, and run all tests
+test: build browser ## check the format, vet, and run all tests
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go' -not -path './.*')); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...

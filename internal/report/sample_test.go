@@ -40,6 +40,11 @@ func sample(labels int) Page {
 				{"mails.csv:2041", "why is there a charge of 1 pound", "refund_pending", "transfer_fee", 0.031},
 				{"photos/cat 7.jpg", "photos/cat 7.jpg", "card_lost", "refund_fee", 0.044},
 			}},
+			Following{"People who are shown the suggestion answer the same in 90.0 % of 870 items, and in 81.0 % of 100 where it is held back.",
+				[]FollowingRow{{"all", 870, 783, 100, 81, 0.09, 0.021, 0.178}, {"Ada", 20, 20, 3, 1, math.NaN(), math.NaN(), math.NaN()}}},
+			Oddities{Pool: 12_000, Compared: 10_000, Duplicates: 41, Outliers: 1,
+				Sets:  [][]Shown{{{"mails.csv:1", "where is my card", 0}, {"mails.csv:77", "where is my card?", 0.013}}},
+				Items: []Shown{{"mails.csv:950", "lorem ipsum", 0.002}}},
 		},
 	}
 }

@@ -12,7 +12,7 @@ import (
 type annotations interface {
 	Annotate(ctx context.Context, a label.Annotation) (label.Annotation, error)
 	AnnotateAll(ctx context.Context, list []label.Annotation) ([]error, error)
-	UndoAll(ctx context.Context, annotator, key string, n int) ([]label.Annotation, error)
+	Undo(ctx context.Context, annotator, key string) ([]label.Annotation, error)
 }
 
 // annotationRequest is a decision as the page sends it. Sent again with the same key it is the same decision.
@@ -24,7 +24,7 @@ type annotationRequest struct {
 	Note       string        `json:"note"`
 	Took       int           `json:"took_ms"`
 	Suggestion []string      `json:"suggestion"` // what the person was shown; null: nothing
-	Model      int64         `json:"model"`
+	Model      int64         `json:"model"`      // that suggested it, or whose suggestion was held back
 	Round      int64         `json:"round"`
 	Revision   int64         `json:"revision"`
 }
@@ -85,9 +85,13 @@ func (s *Server) annotate(r *http.Request, who string) (any, error) {
 
 func (s *Server) annotateAll(r *http.Request, who string) (any, error) {
 	var q struct {
+		Key         string              `json:"key"` // of what one undo takes back
 		Annotations []annotationRequest `json:"annotations"`
 	}
 	if err := read(r, &q); err != nil {
+		return nil, err
+	}
+	if err := between("the length of key", len(q.Key), 0, mostKey); err != nil {
 		return nil, err
 	}
 	if err := between("the number of annotations", len(q.Annotations), 0, mostAtOne); err != nil {
@@ -100,6 +104,7 @@ func (s *Server) annotateAll(r *http.Request, who string) (any, error) {
 		if a, err := one.annotation(who); err != nil {
 			results[i].Error = err.Error()
 		} else {
+			a.Group = q.Key
 			list, places = append(list, a), append(places, i)
 		}
 	}
@@ -117,22 +122,18 @@ func (s *Server) annotateAll(r *http.Request, who string) (any, error) {
 	return map[string]any{"results": results}, nil
 }
 
-// undo takes a person's newest decisions back: one, or the n of a bulk.
+// undo takes a person's newest decision back, or all of those that were made in one with it.
 func (s *Server) undo(r *http.Request, who string) (any, error) {
-	q := struct {
+	var q struct {
 		Key string `json:"key"`
-		N   int    `json:"n"`
-	}{N: 1}
-	if err := read(r, &q); err != nil {
-		return nil, err
 	}
-	if err := between("n", q.N, 1, mostAtOne); err != nil {
+	if err := read(r, &q); err != nil {
 		return nil, err
 	}
 	if err := between("the length of key", len(q.Key), 1, mostKey); err != nil {
 		return nil, err
 	}
-	back, err := s.Store.UndoAll(r.Context(), who, q.Key, q.N)
+	back, err := s.Store.Undo(r.Context(), who, q.Key)
 	if err != nil {
 		return nil, err
 	}

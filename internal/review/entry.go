@@ -22,7 +22,7 @@ type entry struct {
 	Meta        map[string]any `json:"meta"`
 	Blind       bool           `json:"blind"` // the suggestion is held back
 	Suggestion  *suggestion    `json:"suggestion"`
-	Model       int64          `json:"model"` // that suggests; 0: none
+	Model       int64          `json:"model"` // that suggests, or whose suggestion is held back; 0: none
 	Annotations []opinion      `json:"annotations"`
 }
 
@@ -42,8 +42,9 @@ type standing struct {
 	Labels []string    `json:"labels"`
 }
 
-// entries shows records, with the suggestions of the newest model version that has judged each.
-func (s *Server) entries(ctx context.Context, records []label.Record) ([]entry, error) {
+// entries shows a person records, with the suggestions of the newest model version that has judged each. Those of the blind
+// share are held back wherever the person comes upon them.
+func (s *Server) entries(ctx context.Context, who string, records []label.Record) ([]entry, error) {
 	numbers := make([]int64, len(records))
 	for i, r := range records {
 		numbers[i] = r.Item.Number
@@ -76,14 +77,17 @@ func (s *Server) entries(ctx context.Context, records []label.Record) ([]entry, 
 		if got := suggested[i]; got.model != 0 {
 			e.Suggestion, e.Model = got.suggestion, got.model
 		}
+		if e.Blind = s.blind(it.Number, who); e.Blind {
+			e.Suggestion = nil
+		}
 		list[i] = e
 	}
 	return list, nil
 }
 
 // standings shows records with their states and labels.
-func (s *Server) standings(ctx context.Context, records []label.Record) ([]standing, error) {
-	entries, err := s.entries(ctx, records)
+func (s *Server) standings(ctx context.Context, who string, records []label.Record) ([]standing, error) {
+	entries, err := s.entries(ctx, who, records)
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +98,11 @@ func (s *Server) standings(ctx context.Context, records []label.Record) ([]stand
 	return list, nil
 }
 
-// blind tells whether an item belongs to the share that is shown without a suggestion. It depends on nothing but the
-// project and the item's number, so that no reload uncovers it, and not on the random order that audits go by.
-func (s *Server) blind(item int64) bool {
+// blind tells whether an item belongs to the share that is shown to a person without a suggestion. It depends on nothing but
+// the project, the item's number and the person, so that no reload uncovers it, and not on the random order that audits go by.
+func (s *Server) blind(item int64, who string) bool {
 	text := binary.BigEndian.AppendUint64([]byte("blind"), uint64(s.Store.Project().Created.UnixMilli()))
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64(text, uint64(item)))
+	text = append(binary.BigEndian.AppendUint64(text, uint64(item)), who...)
+	sum := sha256.Sum256(text)
 	return float64(binary.BigEndian.Uint64(sum[:])) < s.Blind*(1<<64)
 }

@@ -25,7 +25,7 @@ const (
 	mostQuery = 1000 // bytes
 )
 
-func (s *Server) search(r *http.Request, _ string) (any, error) {
+func (s *Server) search(r *http.Request, who string) (any, error) {
 	q, err := searchOf(r.URL.Query())
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (s *Server) search(r *http.Request, _ string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.standings(r.Context(), records)
+	list, err := s.standings(r.Context(), who, records)
 	var next *int64
 	if n := len(numbers); n == q.N {
 		next = &numbers[n-1]
@@ -93,10 +93,12 @@ func set(q *label.Search, name, text string) (err error) {
 		q.Most, err = strconv.ParseFloat(text, 64)
 	case "disputed":
 		q.Disputed, err = strconv.ParseBool(text)
+	case "changed":
+		q.Changed, err = strconv.ParseBool(text)
 	case "sort":
 		q.Sort = label.SearchOrder(text)
-		if !slices.Contains([]label.SearchOrder{label.ByNumber, label.ByConfidence, label.AtRandom}, q.Sort) {
-			return label.Errorf(label.ErrUsage, "search: there is no order %q; want number, confidence or random", text)
+		if !slices.Contains(orders, q.Sort) {
+			return label.Errorf(label.ErrUsage, "search: there is no order %q; want one of %v", text, orders)
 		}
 	case "after":
 		q.After, err = strconv.ParseInt(text, 10, 64)
@@ -111,35 +113,38 @@ func set(q *label.Search, name, text string) (err error) {
 	return nil
 }
 
+// orders are those of a search.
+var orders = []label.SearchOrder{label.ByNumber, label.ByQueue, label.ByConfidence, label.ByVersions, label.ByPeople, label.AtRandom}
+
 // states are the states of items by their names in a search.
 var states = map[string]label.State{
 	"unlabelled": label.Unlabelled, "labelled": label.Labelled, "stale": label.Stale, "rejected": label.StateRejected,
 	"skipped": label.StateSkipped, "flagged": label.StateFlagged, "any": label.AnyState,
 }
 
-func (s *Server) getItem(r *http.Request, _ string) (any, error) {
+func (s *Server) getItem(r *http.Request, who string) (any, error) {
 	number, err := itemOf(r)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.numbered(r.Context(), []int64{number})
+	list, err := s.numbered(r.Context(), who, []int64{number})
 	if err != nil {
 		return nil, err
 	}
 	return list[0], nil
 }
 
-// numbered shows the items of the given numbers.
-func (s *Server) numbered(ctx context.Context, numbers []int64) ([]standing, error) {
+// numbered shows a person the items of the given numbers.
+func (s *Server) numbered(ctx context.Context, who string, numbers []int64) ([]standing, error) {
 	records, err := s.Store.Records(ctx, numbers)
 	if err != nil {
 		return nil, err
 	}
-	return s.standings(ctx, records)
+	return s.standings(ctx, who, records)
 }
 
 // getSimilar gives the items that are nearest to one by their embeddings.
-func (s *Server) getSimilar(r *http.Request, _ string) (any, error) {
+func (s *Server) getSimilar(r *http.Request, who string) (any, error) {
 	number, err := itemOf(r)
 	if err != nil {
 		return nil, err
@@ -157,6 +162,6 @@ func (s *Server) getSimilar(r *http.Request, _ string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.numbered(r.Context(), near)
+	list, err := s.numbered(r.Context(), who, near)
 	return map[string]any{"items": list}, err
 }

@@ -42,7 +42,7 @@ func (s *Server) lease(r *http.Request, who string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.entries(r.Context(), records)
+	list, err := s.entries(r.Context(), who, records)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +50,6 @@ func (s *Server) lease(r *http.Request, who string) (any, error) {
 		e := &list[i]
 		e.Round, e.Reason = leased[i].Round, leased[i].Reason
 		e.Annotations = slices.DeleteFunc(e.Annotations, func(o opinion) bool { return o.Annotator != who })
-		if e.Blind = s.blind(e.Item); e.Blind {
-			e.Suggestion, e.Model = nil, 0
-		}
 	}
 	return map[string]any{"entries": list}, nil
 }

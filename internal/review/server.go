@@ -44,6 +44,9 @@ type Config struct {
 
 	// Status says where the project stands, as a JSON object. It is called when something has changed, not for each caller.
 	Status func(ctx context.Context) (any, error)
+	// Judge gives what a model version says of texts that are not in the project: a row of probabilities, in the order of
+	// m.Labels, for each. Where that version is not at hand the error is of kind label.ErrConflict.
+	Judge func(ctx context.Context, m label.Model, items []label.Item) ([][]float32, error)
 	// Calibrate gives calibrated probabilities by a model version's calibration, the JSON of label.Model.
 	Calibrate func(calibration []byte, probs []float32) ([]float32, error)
 }
@@ -53,8 +56,9 @@ type Server struct {
 	Config
 	sessions sessions
 	status   board
-	home     *os.Root   // the project's folder
-	folders  []*os.Root // of Config.Folders
+	judging  chan struct{} // full while texts are judged
+	home     *os.Root      // the project's folder
+	folders  []*os.Root    // of Config.Folders
 	quit     chan struct{}
 	handler  http.Handler
 }
@@ -69,7 +73,7 @@ func New(c Config) (*Server, error) {
 	case c.Lease < time.Second:
 		return nil, label.Errorf(label.ErrUsage, "review: a lease of %v is too short to answer in", c.Lease)
 	}
-	s := &Server{Config: c, quit: make(chan struct{})}
+	s := &Server{Config: c, judging: make(chan struct{}, 1), quit: make(chan struct{})}
 	s.sessions = newSessions(c.Key, c.Annotators)
 	s.status = board{clock: c.Store, compute: c.Status}
 	var err error
@@ -113,6 +117,7 @@ func (s *Server) routes() map[string]http.Handler {
 		"GET /api/items":          s.answer(s.search),
 		"GET /api/items/{item}":   s.answer(s.getItem),
 		"GET /api/similar/{item}": s.answer(s.getSimilar),
+		"GET /api/explain/{item}": s.answer(s.getExplanation),
 		"GET /api/status":         s.answer(s.getStatus),
 	}
 }

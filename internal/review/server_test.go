@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -62,7 +63,7 @@ func TestLabelling(t *testing.T) {
 	}
 	var back struct{ Items []int64 }
 	for range 2 { // sent twice it is the same undo
-		s.call(t, 200, "ann", "/api/undo", `{"key":"u","n":2}`, &back)
+		s.call(t, 200, "ann", "/api/undo", `{"key":"u"}`, &back)
 		if !slices.Equal(back.Items, []int64{5, 2}) {
 			t.Errorf("undone are %v", back.Items)
 		}
@@ -141,14 +142,29 @@ func TestBlindShare(t *testing.T) {
 	var mine, again leased
 	s.call(t, 200, "ann", "/api/lease", `{"n":1000}`, &mine)
 	s.call(t, 200, "ann", "/api/lease", `{"n":1000}`, &again)
-	blind := 0
+	var list struct{ Items []standing }
+	s.call(t, 200, "ann", "/api/items?n=200", "", &list)
+	blind, both := 0, 0
 	for i, e := range mine.Entries {
-		if e.Blind != (e.Suggestion == nil) || e.Blind != (e.Model == 0) || e.Blind != again.Entries[i].Blind {
+		if e.Blind != (e.Suggestion == nil) || e.Model == 0 || e.Blind != again.Entries[i].Blind {
 			t.Errorf("item %d: blind is %v, then %v; suggestion %+v", e.Item, e.Blind, again.Entries[i].Blind, e.Suggestion)
 		}
 		if e.Blind {
 			blind++
+			if s.blind(e.Item, "bob") {
+				both++
+			}
 		}
+		var one standing // opened by its number, and in a list, it is as blind
+		s.call(t, 200, "ann", fmt.Sprint("/api/items/", e.Item), "", &one)
+		for _, other := range []standing{one, list.Items[e.Item-1]} {
+			if other.Item != e.Item || other.Blind != e.Blind || other.Blind != (other.Suggestion == nil) {
+				t.Errorf("item %d: blind is %v in the queue, and it is shown as %+v", e.Item, e.Blind, other.entry)
+			}
+		}
+	}
+	if both == 0 || both == blind {
+		t.Errorf("of %d items that are blind to ann, %d are to bob", blind, both)
 	}
 	if blind < 15 || blind > 65 { // 37.5 of 150, five standard deviations
 		t.Errorf("%d of %d are blind", blind, len(mine.Entries))
@@ -193,8 +209,16 @@ func TestSearchParameters(t *testing.T) {
 	if got, _ := found("q=refund+order+12&label=&annotator="); !slices.Equal(got, []int64{12}) {
 		t.Errorf("a search for words gives %v", got)
 	}
+	if got, next := found("sort=queue&n=3&after=7"); !slices.Equal(got, []int64{8, 9, 10}) || *next != 10 {
+		t.Errorf("a search in the order of the queue gives %v, then %v", got, next)
+	}
+	for _, query := range []string{"changed=true", "sort=versions", "sort=people"} {
+		if got, _ := found(query); len(got) != 0 {
+			t.Errorf("a search for %s gives %v", query, got)
+		}
+	}
 	for query, word := range map[string]string{
-		"state=odd": "no state", "min=2": "0 to 1", "max=NaN": "0 to 1", "n=0": "1 to 500", "n=a": "want a number", "sort=size": "no order",
+		"state=odd": "no state", "min=2": "0 to 1", "max=NaN": "0 to 1", "n=0": "1 to 500", "n=a": "want a number", "sort=size": "no order", "changed=often": "changed is",
 		"colour=red": "no parameter", "q=a&q=b": "given twice", "q=" + strings.Repeat("x", 1001): "length",
 	} {
 		s.refused(t, 400, "ann", "/api/items?"+query, "", word)
@@ -250,7 +274,7 @@ func TestServe(t *testing.T) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	in, err := client.Get(s.Link(base, "ann"))
 	must(t, err)
-	if in.StatusCode != http.StatusSeeOther || len(in.Cookies()) != 1 || !in.Cookies()[0].HttpOnly || in.Cookies()[0].SameSite != http.SameSiteStrictMode {
+	if in.StatusCode != http.StatusOK || len(in.Cookies()) != 1 || !in.Cookies()[0].HttpOnly || in.Cookies()[0].SameSite != http.SameSiteStrictMode {
 		t.Fatalf("logging in gives %v %v", in.Status, in.Cookies())
 	}
 	r, err := http.NewRequest(http.MethodGet, base+"/api/events", nil)

@@ -108,6 +108,13 @@ func (s *Server) Link(base, annotator string) string {
 //go:embed login.html
 var loginForm []byte
 
+// entrance goes on to the page. After a link in another site's page, such as webmail, a browser sends no SameSite=Strict
+// cookie, nor where that link is redirected; it does when a page of ours goes on. The address with the token in it is
+// replaced, so that it stays in no history.
+//
+//go:embed entrance.html
+var entrance []byte
+
 // login takes a token from the form.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
@@ -134,7 +141,8 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, token string) {
 		Name: s.sessions.cookie, Value: token, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteStrictMode,
 		MaxAge: int((30 * 24 * time.Hour).Seconds()),
 	})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(entrance)
 }
 
 // known lets a handler answer those who are logged in.

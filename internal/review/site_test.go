@@ -37,6 +37,7 @@ func config(store Store) Config {
 	return Config{
 		Store: store, Key: secret, Annotators: []string{"ann", "bob"}, Hosts: []string{"127.0.0.1", "localhost"}, Lease: time.Minute,
 		Status: func(context.Context) (any, error) { return map[string]any{"task": "tested"}, nil },
+		Judge:  judge,
 		Calibrate: func(_ []byte, probs []float32) ([]float32, error) {
 			half := slices.Clone(probs)
 			for i := range half {
@@ -45,6 +46,26 @@ func config(store Store) Config {
 			return half, nil
 		},
 	}
+}
+
+// judge is a model that goes by words: the more a text says of a refund, the surer it is of that; of a delivery it knows half.
+func judge(ctx context.Context, m label.Model, items []label.Item) ([][]float32, error) {
+	rows := make([][]float32, len(items))
+	for i, it := range items {
+		words := strings.Fields(it.Text + " " + it.Pair)
+		rows[i] = []float32{0.25, 0.125, 0.0625}
+		for _, w := range words {
+			switch w {
+			case "refund":
+				rows[i][0] += 0.5
+			case "please":
+				rows[i][0] += 0.125
+			case "order":
+				rows[i][0] -= 0.125
+			}
+		}
+	}
+	return rows, ctx.Err()
 }
 
 // open makes a project of n texts with a model's predictions, all of them in the queue, and a server.

@@ -13,10 +13,11 @@ export class Refusal extends Error {
 
 const patience = 15000; // milliseconds until a request counts as unanswered
 
-async function request(path, options) {
+async function request(path, { signal, ...options } = {}) {
   let response, answer;
   try {
-    response = await fetch(path, { ...options, credentials: 'same-origin', signal: AbortSignal.timeout(patience) });
+    const end = AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])]);
+    response = await fetch(path, { ...options, credentials: 'same-origin', signal: end });
     answer = await response.json();
   } catch {
     if (response && !response.ok) throw new Refusal(response.status, `The server answers ${response.status}.`);
@@ -26,10 +27,10 @@ async function request(path, options) {
   return answer;
 }
 
-// get reads; parameters that are empty are left out.
-export function get(path, parameters = {}) {
+// get reads; parameters that are empty are left out. Signal ends it early.
+export function get(path, parameters = {}, signal) {
   const given = Object.entries(parameters).filter(([, value]) => value !== '' && value != null);
-  return request(given.length ? `${path}?${new URLSearchParams(given)}` : path);
+  return request(given.length ? `${path}?${new URLSearchParams(given)}` : path, { signal });
 }
 
 // post changes something.

@@ -1,6 +1,8 @@
 import { element, percent } from './element.js';
 import { cap, keyboard } from './keys.js';
 
+const many = 12; // labels from which on they stand in columns
+
 // Choices are the labels that an entry can have, each with its key and how likely the model thinks it.
 // choose(name) is called with what a person picks.
 export class Choices {
@@ -54,6 +56,11 @@ export class Choices {
     return this.#pairs.find(([k]) => k === key)?.[1];
   }
 
+  // key gives the key of a label, undefined where it has none.
+  key(label) {
+    return this.#pairs.find(([, name]) => name === label)?.[0];
+  }
+
   // remember notes labels that were given.
   remember(labels) {
     this.#recent = [...new Set([...labels, ...this.#recent])].slice(0, 10);
@@ -74,6 +81,7 @@ export class Choices {
         return [name, { chip, share }];
       }),
     );
+    this.element.classList.toggle('many', pairs.length > many);
     const all = this.#labels.length > pairs.length ? [this.more] : [];
     this.element.replaceChildren(...[...this.#chips.values()].map((c) => c.chip), ...all);
   }

@@ -31,8 +31,11 @@ export function help() {
       { class: 'hint' },
       'A label’s key stands on it. Where an item may have several labels, keys choose and ⏎ commits.',
     ),
-    table(commands.map((c) => [cap(c.key), c.does])),
-    element('h3', {}, 'In lists'),
-    table(inLists),
+    element(
+      'div',
+      { class: 'columns' },
+      element('section', {}, element('h3', {}, 'Anywhere'), table(commands.map((c) => [cap(c.key), c.does]))),
+      element('section', {}, element('h3', {}, 'In lists'), table(inLists)),
+    ),
   );
 }

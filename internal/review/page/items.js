@@ -9,7 +9,15 @@ const page = 60; // items that are asked for at once
 
 const states = ['', 'unlabelled', 'labelled', 'stale', 'rejected', 'skipped', 'flagged'];
 const reasons = ['', 'uncertain', 'control', 'relabel', 'audit', 'cold'];
-const orders = ['number', 'confidence', 'random'];
+const orders = {
+  number: 'number',
+  queue: 'queue',
+  confidence: 'least sure',
+  versions: 'models differ',
+  people: 'people differ',
+  random: 'random',
+};
+const differences = { true: 'differ' };
 
 // Items lists items that a search finds, or that are similar to one, and takes decisions on many at once.
 export class Items {
@@ -31,11 +39,12 @@ export class Items {
       onchange: () => this.#search(),
     });
     this.list = element('div', {
-      class: 'list',
       role: 'listbox',
       'aria-label': 'Items',
       'aria-multiselectable': 'true',
     });
+    this.rest = element('div', { class: 'rest' }); // what stands after the rows
+    this.pane = element('div', { class: 'list' }, this.list, this.rest);
     this.count = element('p', { class: 'hint', role: 'status' });
     this.more = element('button', { type: 'button', class: 'quiet', onclick: () => this.#load() }, 'More');
     const buttons = [
@@ -58,7 +67,7 @@ export class Items {
       'div',
       { class: 'items' },
       this.form,
-      this.list,
+      this.pane,
       element(
         'section',
         { class: 'dock', 'aria-label': 'Decision' },
@@ -119,12 +128,14 @@ export class Items {
     return true;
   }
 
-  // takeBack shows how entries stood before what was undone.
-  takeBack(entries) {
+  // takeBack shows how entries stood before what was undone; items are all that was.
+  takeBack(entries, items = []) {
+    if (items.length > entries.length) return this.#restart();
     for (const entry of entries) {
       const row = this.#rows.find((r) => r.entry.item === entry.item);
       if (!row) continue;
-      delete row.entry.said;
+      delete entry.said;
+      row.entry = entry;
       this.#draw(row);
     }
   }
@@ -139,7 +150,7 @@ export class Items {
       return;
     }
     const value = (name) => this.#parameters.get(name) ?? '';
-    const choose = (name, title, values, any) =>
+    const choose = (name, title, values, any, titles = {}) =>
       element(
         'label',
         {},
@@ -147,7 +158,7 @@ export class Items {
         element(
           'select',
           { name },
-          values.map((v) => element('option', { value: v, selected: v === value(name) }, v || any)),
+          values.map((v) => element('option', { value: v, selected: v === value(name) }, (titles[v] ?? v) || any)),
         ),
       );
     const type = (name, title, properties) =>
@@ -163,7 +174,8 @@ export class Items {
       type('max', 'to', share),
       choose('reason', 'Queued as', reasons, 'any'),
       type('annotator', 'Annotator', { type: 'text' }),
-      choose('sort', 'Order', orders),
+      choose('changed', 'Models', ['', ...Object.keys(differences)], 'any', differences),
+      choose('sort', 'Order', Object.keys(orders), '', orders),
     );
   }
 
@@ -194,11 +206,15 @@ export class Items {
       if (asked !== this.#asked) return;
       this.#next = found.next ?? null;
       const fresh = found.items.map((entry) => this.#row(entry));
-      if (!this.#rows.length) this.list.scrollTop = 0;
+      if (!this.#rows.length) this.pane.scrollTop = 0;
       this.#rows.push(...fresh);
-      this.list.replaceChildren(...this.#rows.map((r) => r.row), ...(this.#next ? [this.more] : []));
+      this.list.replaceChildren(...this.#rows.map((r) => r.row));
       this.list.classList.toggle('thumbs', Boolean(this.#rows[0]?.entry.image));
-      if (!this.#rows.length) this.list.append(element('p', { class: 'hint' }, 'No item is like that.'));
+      this.list.hidden = !this.#rows.length;
+      this.rest.replaceChildren(
+        ...(this.#next ? [this.more] : []),
+        ...(this.#rows.length ? [] : [element('p', { class: 'hint' }, 'No item is like that.')]),
+      );
       this.#focus(this.#at, !this.form.contains(document.activeElement));
     } catch (error) {
       if (asked === this.#asked) this.#app.say(error.message, true);

@@ -55,13 +55,13 @@ export class Journal extends EventTarget {
       return null;
     }
     if (!this.#outbox.take(record.key)) {
-      this.#outbox.add('/api/undo', { key: newKey(), n: record.items.length }, record.key);
+      this.#outbox.add('/api/undo', { key: newKey() }, record.key);
     }
     return record;
   }
 
   #answered({ path, body, of }, answer) {
-    if (path === '/api/undo' && !of) this.#tell('undone', { items: [answer.item] });
+    if (path === '/api/undo' && !of) this.#tell('undone', { items: answer.items });
     if (!answer.results) return;
     const refused = answer.results.flatMap((r, i) =>
       r.error ? [{ item: body.annotations[i].item, error: r.error }] : [],

@@ -9,6 +9,7 @@ export const commands = [
   { key: '/', name: 'find', does: 'find a label by typing' },
   { key: 'g', name: 'go', does: 'go to an item by its number; from a list, to the one in focus' },
   { key: ',', name: 'note', does: 'write a note for this decision' },
+  { key: '.', name: 'explain', does: 'mark the words that speak for the suggestion, or show the plain text again' },
   { key: ';', name: 'similar', does: 'list items that are similar to this one' },
   { key: '+', name: 'larger', does: 'enlarge the picture; - makes it smaller' },
   { key: '?', name: 'help', does: 'show the keys' },

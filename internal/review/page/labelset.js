@@ -35,7 +35,7 @@ export function changeLabels(labels) {
     let changed = null;
     const kind = element(
       'select',
-      { onchange: () => draw() },
+      { onchange: () => draw(), autofocus: true },
       Object.entries(changes).map(([value, c]) => element('option', { value }, c.title)),
     );
     const fields = element('div', { class: 'fields' });

@@ -14,6 +14,8 @@ import { Review } from './review.js';
 
 const $ = (id) => document.getElementById(id);
 
+const ahead = 20; // of many decisions that the server took back, those that are shown again at once
+
 // App is what the views share: the project, the person's decisions, and how to speak to the person.
 class App {
   constructor(project) {
@@ -80,7 +82,7 @@ class App {
   async takeBack(items, entries, view = this.view) {
     if (!items.length) return this.say('There is nothing left to take back.');
     try {
-      view.takeBack(entries ?? (await Promise.all(items.map((n) => get(`/api/items/${n}`)))));
+      view.takeBack(entries ?? (await Promise.all(items.slice(0, ahead).map((n) => get(`/api/items/${n}`)))), items);
       this.say(items.length > 1 ? `Taken back: ${items.length} decisions` : 'Taken back');
     } catch (error) {
       this.say(`Taken back, but item ${items[0]} can't be shown: ${error.message}`);

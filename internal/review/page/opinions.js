@@ -1,5 +1,6 @@
 import { words } from './decision.js';
 import { element } from './element.js';
+import { cap } from './keys.js';
 
 const gives = ({ verdict }) => verdict === 'accepted' || verdict === 'corrected';
 
@@ -17,8 +18,9 @@ function majority(annotations) {
   return null;
 }
 
-// opinions shows everybody's answer side by side; take(labels) is called with one that is taken over.
-export function opinions(entry, take) {
+// opinions shows everybody's answer side by side; take(labels) is called with one that is taken over, and key(labels) gives
+// the key that does so, if there is one.
+export function opinions(entry, take, key) {
   return element(
     'ul',
     { class: 'opinions', 'aria-label': 'Answers' },
@@ -35,7 +37,12 @@ export function opinions(entry, take) {
           new Date(a.at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }),
         ),
         gives(a)
-          ? element('button', { type: 'button', class: 'quiet', onclick: () => take(a.labels) }, 'Take this')
+          ? element(
+              'button',
+              { type: 'button', class: 'quiet', onclick: () => take(a.labels) },
+              key(a.labels) ? element('kbd', {}, cap(key(a.labels))) : null,
+              'Take this',
+            )
           : null,
       ),
     ),

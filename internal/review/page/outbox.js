@@ -85,12 +85,10 @@ export class Outbox extends EventTarget {
     this.#tell('change');
   }
 
-  // settle removes a change that has its answer. An undo of it that waits takes back as many as were taken, if any: more
-  // would reach further back than the person meant.
+  // settle removes a change that has its answer. An undo of it that waits goes with it where nothing was taken: it would
+  // reach further back than the person meant.
   #settle(change, taken) {
     this.changes = this.changes.filter((c) => c !== change && (c.of !== change.body.key || taken > 0));
-    const undo = this.changes.find((c) => c.of === change.body.key);
-    if (undo?.body.n) undo.body.n = Math.min(undo.body.n, taken);
     this.#keep();
   }
 

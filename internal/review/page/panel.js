@@ -1,3 +1,4 @@
+import { curve } from './curve.js';
 import { element, plural, thousands } from './element.js';
 
 const most = 10; // labels in the distribution
@@ -33,7 +34,9 @@ export class Panel {
         line(`${thousands(status.mine?.today ?? 0)} today, ${thousands(status.mine?.answers ?? 0)} in all`),
       ),
       model(status.acceptance) ?? '',
+      course(status.course) ?? '',
       agreement(status.agreement) ?? '',
+      following(status.following) ?? '',
       distribution(status.labels ?? {}) ?? '',
     );
   }
@@ -67,12 +70,76 @@ function model(acceptance) {
   );
 }
 
+// course tells how the models get better with the labels, and whether more of these would change much.
+function course(found) {
+  if (!found?.points.length) return null;
+  const stops = (found.stopping ?? []).map((s) => {
+    const says = s.says.startsWith('needs') ? 'not yet' : s.stop ? 'stop' : 'go on';
+    return element('tr', {}, element('th', { scope: 'row', title: s.says }, s.criterion), element('td', {}, says));
+  });
+  return section(
+    'Learning curve',
+    curve(found.points),
+    found.sentence ? element('p', {}, found.sentence) : '',
+    stops.length
+      ? element(
+          'table',
+          { class: 'shares' },
+          element('caption', { class: 'unseen' }, 'Stopping criteria'),
+          element('tbody', {}, stops),
+        )
+      : '',
+  );
+}
+
 function agreement(found) {
   if (found?.alpha == null) return null;
   return section(
     'Agreement',
     element('p', { class: 'figure' }, element('b', {}, found.alpha.toFixed(2)), ' Krippendorff’s α'),
     line(`on ${plural(found.items, 'item')} that several people answered`),
+    shares(
+      ['', 'labels', 'consensus'],
+      found.annotators.map((a) => [a.name, thousands(a.labels), `${tenths(a.consensus)} %`]),
+    ),
+  );
+}
+
+// following tells how much people follow suggestions.
+function following(found) {
+  if (!found) return null;
+  const rows = found.annotators.filter((a) => a.difference).map((a) => [a.name, signed(a.difference.estimate)]);
+  return section('Following', element('p', {}, found.sentence), rows.length > 1 ? shares(['', 'points'], rows) : '');
+}
+
+const signed = (share) => `${share < 0 ? '−' : '+'}${tenths(Math.abs(share))}`;
+
+// shares is a table with a person a row.
+function shares(heads, rows) {
+  return element(
+    'table',
+    { class: 'shares' },
+    element(
+      'thead',
+      {},
+      element(
+        'tr',
+        {},
+        heads.map((h) => element('th', { scope: 'col' }, h)),
+      ),
+    ),
+    element(
+      'tbody',
+      {},
+      rows.map(([name, ...cells]) =>
+        element(
+          'tr',
+          {},
+          element('th', { scope: 'row', dir: 'auto' }, name),
+          cells.map((c) => element('td', {}, c)),
+        ),
+      ),
+    ),
   );
 }
 

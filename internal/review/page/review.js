@@ -2,6 +2,7 @@ import { Choices } from './choices.js';
 import { labelled, passed, words } from './decision.js';
 import { ask } from './dialog.js';
 import { element, percent } from './element.js';
+import { explained } from './explain.js';
 import { find } from './find.js';
 import { viewOf } from './item.js';
 import { cap, command, commands } from './keys.js';
@@ -19,6 +20,7 @@ export class Review {
   #entry; // that is drawn
   #chosen; // labels that a commit would give, where an item may have several
   #note = '';
+  #asked; // ends the wait for an explanation
   #clock = new Clock();
 
   constructor(app, feed, { adjudicating = false } = {}) {
@@ -75,6 +77,7 @@ export class Review {
       flag: () => this.#decide(passed(entry, 'flagged')),
       find: () => this.#find(),
       note: () => this.#write(),
+      explain: () => this.#explain(),
       similar: () => this.#app.go(`items?similar=${entry.item}`),
       larger: () => this.body.querySelector('.pane')?.zoom(1.5),
       smaller: () => this.body.querySelector('.pane')?.zoom(1 / 1.5),
@@ -93,6 +96,7 @@ export class Review {
     const entry = this.#feed.current;
     this.#feed.entries.slice(1, preview).forEach((next, i) => viewOf(next).prepare(next, i < 2));
     if (entry && entry === this.#entry) return;
+    this.#asked?.abort();
     this.#entry = entry;
     this.dock.hidden = !entry;
     this.item.classList.toggle('empty', !entry);
@@ -101,14 +105,19 @@ export class Review {
     this.#note = '';
     this.facts.replaceChildren(...facts(entry));
     this.body.replaceChildren(viewOf(entry).draw(entry));
-    if (this.#adjudicating) this.body.append(opinions(entry, (labels) => this.#decide(labelled(entry, labels))));
-    this.item.scrollTop = 0;
     this.#drawSuggestion(entry);
     this.#choices.draw(entry, this.#chosen);
+    if (this.#adjudicating) this.body.append(this.#drawOpinions(entry));
+    this.item.scrollTop = 0;
     this.#clock.start();
     this.#app.announce(
       `${viewOf(entry).speak(entry)}. ${entry.suggestion ? `Suggestion: ${entry.suggestion.labels.join(', ') || 'no label'}.` : ''}`,
     );
+  }
+
+  #drawOpinions(entry) {
+    const key = (labels) => (labels.length === 1 && !this.#chosen ? this.#choices.key(labels[0]) : undefined);
+    return opinions(entry, (labels) => this.#decide(labelled(entry, labels)), key);
   }
 
   #drawEmpty() {
@@ -197,9 +206,27 @@ export class Review {
     this.facts.replaceChildren(...facts(entry), ...(note ? [element('span', { class: 'own' }, `Note: ${note}`)] : []));
   }
 
+  async #explain() {
+    const entry = this.#entry;
+    const plain = this.body.firstChild;
+    if (plain.classList.contains('explained')) return plain.replaceWith(viewOf(entry).draw(entry));
+    this.#asked?.abort();
+    this.#asked = new AbortController();
+    this.#app.say('Asking the model…');
+    try {
+      const { shown, summary } = await explained(entry, this.#asked.signal);
+      if (entry !== this.#entry) return;
+      plain.replaceWith(shown);
+      this.#app.say('');
+      this.#app.announce(summary);
+    } catch (error) {
+      if (entry === this.#entry) this.#app.say(error.message, true);
+    }
+  }
+
   #buttons() {
     const buttons = commands
-      .filter((c) => ['reject', 'skip', 'flag', 'undo', 'note', 'similar'].includes(c.name))
+      .filter((c) => ['reject', 'skip', 'flag', 'undo', 'note', 'explain', 'similar'].includes(c.name))
       .map((c) =>
         element(
           'button',
