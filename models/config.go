@@ -30,6 +30,7 @@ type config struct {
 		Calibration *Calibration       `json:"calibration"`
 		Metrics     map[string]float64 `json:"metrics"`
 		TrainingSet string             `json:"training_set_sha256"`
+		Parent      string             `json:"parent"`
 		Templates   []string           `json:"templates"`
 		LogitScale  float64            `json:"logit_scale"`
 		LogitBias   float64            `json:"logit_bias"`

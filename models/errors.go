@@ -12,6 +12,8 @@ var (
 	ErrDamaged = errors.New("truncated or damaged: copy or export it again")
 	// ErrUnsafe: a path or link would leave the model's directory.
 	ErrUnsafe = errors.New("leaves the model directory")
+	// ErrUntrusted: a bundle that is not signed by the key that was asked for.
+	ErrUntrusted = errors.New("not trusted")
 	// ErrUnsupported: a sound model that does something no task here can use.
 	ErrUnsupported = errors.New("unsupported model")
 )

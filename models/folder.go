@@ -105,18 +105,21 @@ func (f *folder) list(dir string) ([]fs.DirEntry, error) {
 }
 
 // read reads a small file whole.
-func (f *folder) read(name string) ([]byte, error) {
+func (f *folder) read(name string) ([]byte, error) { return f.readAtMost(name, maxConfig) }
+
+// readAtMost reads a file whole that is no longer than most bytes.
+func (f *folder) readAtMost(name string, most int64) ([]byte, error) {
 	file, info, err := f.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	data, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.path(name), cause(err))
 	}
-	if len(data) > maxConfig {
-		return nil, fmt.Errorf("read %s: %d bytes, want at most %d: %w", f.path(name), info.Size(), maxConfig, ErrDamaged)
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("read %s: %d bytes, want at most %d: %w", f.path(name), info.Size(), most, ErrDamaged)
 	}
 	return data, nil
 }

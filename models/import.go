@@ -12,10 +12,22 @@ import (
 	"time"
 )
 
-// Import copies the model in dir into the registry as a new version of name, makes it the current one, and gives it
-// as it stands there. An empty name is taken from the model. The copy appears whole, on disk and under its version,
-// or not at all; a version that is there already is left as it is. Files that are no part of the model stay behind.
+// Import copies the model in dir into the registry, as Add does, and makes it the current version of its name.
 func (r Registry) Import(ctx context.Context, dir, name string) (*Model, error) {
+	m, err := r.Add(ctx, dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := setCurrent(filepath.Dir(m.Dir), m.Manifest.Version); err != nil {
+		return nil, fmt.Errorf("import %s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// Add copies the model in dir into the registry as a new version of name, and gives it as it stands there. An empty name
+// is taken from the model. The copy appears whole, on disk and under its version, or not at all; a version that is there
+// already is left as it is. Files that are no part of the model stay behind.
+func (r Registry) Add(ctx context.Context, dir, name string) (*Model, error) {
 	f, err := openFolder(dir)
 	if err != nil {
 		return nil, err
@@ -80,13 +92,13 @@ func (r Registry) stage(name string) (home, temp string, err error) {
 
 const stagePrefix = ".import-"
 
-// sweep removes what imports that were killed left behind: copies that nothing was added to for a day. What it can't
+// sweep removes what imports and promotions that were killed left behind: copies that nothing was added to for a day. What it can't
 // remove does no harm.
 func sweep(home string) {
 	list, _ := os.ReadDir(home)
 	for _, e := range list {
 		info, err := e.Info()
-		if err == nil && strings.HasPrefix(e.Name(), stagePrefix) && time.Since(info.ModTime()) > 24*time.Hour {
+		if err == nil && (strings.HasPrefix(e.Name(), stagePrefix) || strings.HasPrefix(e.Name(), pointerPrefix)) && time.Since(info.ModTime()) > 24*time.Hour {
 			os.RemoveAll(filepath.Join(home, e.Name()))
 		}
 	}
@@ -162,7 +174,7 @@ func (f *folder) copyFile(ctx context.Context, to *os.Root, name string) (int64,
 	return n, sum, file.Close()
 }
 
-// publish gives a finished copy its place and makes it the current version.
+// publish gives a finished copy its place.
 func publish(home, temp string, m Manifest) error {
 	final := filepath.Join(home, m.Version)
 	if err := os.Rename(temp, final); err != nil {
@@ -177,30 +189,7 @@ func publish(home, temp string, m Manifest) error {
 			return fmt.Errorf("this version is in %s already, but damaged; remove that directory first: %w", final, err)
 		}
 	}
-	if err := setCurrent(home, m.Version); err != nil {
-		return err
-	}
 	return syncDir(home)
-}
-
-// setCurrent swaps the pointer in one step.
-func setCurrent(home, version string) error {
-	temp, err := os.CreateTemp(home, ".current-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // does nothing once it is renamed
-	defer temp.Close()
-	if _, err := temp.WriteString(version + "\n"); err != nil {
-		return err
-	}
-	if err := temp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), filepath.Join(home, currentName))
 }
 
 func writeSync(root *os.Root, name string, data []byte) error {

@@ -44,6 +44,7 @@ func (f *folder) describe() (Manifest, error) {
 		LogitScale:    c.Labelloop.LogitScale,
 		LogitBias:     c.Labelloop.LogitBias,
 		TrainingSet:   c.Labelloop.TrainingSet,
+		Parent:        c.Labelloop.Parent,
 		Metrics:       c.Labelloop.Metrics,
 	}
 	if c.Transformers != "" {
@@ -170,7 +171,7 @@ func some(names []string) string {
 // members fills in the files that make up the model and the outputs of its graph; other files, such as weights for
 // other frameworks, are no part of it.
 func (f *folder) members(m *Manifest, graphs []string, modules []module) error {
-	roles := map[string]string{tokenizerName: RoleTokenizer}
+	roles := map[string]string{tokenizerName: RoleTokenizer, TrainingName: RoleTraining}
 	for _, name := range []string{"config.json", preprocessorName, "config_sentence_transformers.json", "modules.json",
 		"sentence_bert_config.json", "special_tokens_map.json", "tokenizer_config.json"} {
 		roles[name] = RoleConfig

@@ -36,6 +36,7 @@ const (
 	RoleWeights   = "weights"   // tensors that a graph keeps outside its own file
 	RoleTokenizer = "tokenizer" // tokenizer.json
 	RoleConfig    = "config"
+	RoleTraining  = "training" // training.txt: what the model was trained on
 	RoleDocument  = "document" // licence, model card
 )
 
@@ -76,7 +77,10 @@ type Manifest struct {
 	Parent      string             `json:"parent,omitempty"`       // version that this one was trained from
 	TrainingSet string             `json:"training_set,omitempty"` // SHA-256 of the training set
 	Metrics     map[string]float64 `json:"metrics,omitempty"`
-	Tools       map[string]string  `json:"tools,omitempty"` // tool: version
+	Tools       map[string]string  `json:"tools,omitempty"`  // tool: version
+	Config      map[string]any     `json:"config,omitempty"` // how it was trained: method, seed and settings
+	// Encoder is the name@version of the model whose graph this one's is, with a head at its end; "" where it is none.
+	Encoder string `json:"encoder,omitempty"`
 }
 
 // Calibration holds the temperature that a classifier's logits are divided by before softmax or sigmoid

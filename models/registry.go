@@ -17,9 +17,6 @@ type Registry struct {
 	Dirs []string // searched in order; the first that can be written to takes imports
 }
 
-// currentName is the pointer to the version that NAME alone means.
-const currentName = "current"
-
 // entry is NAME in one of the registry's directories.
 type entry struct {
 	name, dir string
@@ -38,6 +35,7 @@ func (r Registry) entries() ([]entry, error) {
 		for _, l := range list {
 			e := entry{name: l.Name(), dir: filepath.Join(dir, l.Name())}
 			inside, err := os.ReadDir(e.dir)
+			inside = slices.DeleteFunc(inside, func(f fs.DirEntry) bool { return strings.HasPrefix(f.Name(), ".") }) // of a version that is being written
 			if !nameForm.MatchString(e.name) || err != nil || len(inside) == 0 {
 				continue // hidden, a file, or a directory emptied by hand
 			}

@@ -1,33 +1,62 @@
 #!/usr/bin/env python3
-"""Write int8 graphs beside a model's fp32 ones, which `labelloop label --precision int8` then runs.
+"""Write a copy of a model with int8 or fp16 graphs beside its fp32 ones, for `labelloop label --precision int8`.
 
-    python scripts/quantize.py MODEL_DIR --texts FILE [--pictures FOLDER]
+    python scripts/quantize.py --config CONFIG.json --out DIR
 
-Weights are quantized per channel and activations by ranges that are found once, on the samples (static quantization), so
-that a label does not depend on what else is in its batch. FILE holds a text a line, like those that are to be labelled;
-FOLDER pictures. Half of the samples are for the ranges; on the other half the outputs are compared with fp32, and the
-cosine and, for classifiers, the share of equal labels are printed. Needs onnxruntime, onnx, tokenizers, and transformers
-for pictures.
+int8: weights are quantized per channel and activations by ranges that are found once, on samples (static quantization), so
+that a label does not depend on what else is in its batch: transformers by int8.py, convolutional networks by ONNX Runtime's
+own tool. fp16 is for GPUs. Half of the samples are for the ranges; on the other half the outputs are compared with fp32.
+The text side of a dual encoder stays as it is: it runs once, over the labels, and an error there is in every picture's
+scores. docs/training.md describes the settings, the folder, the log and the exit codes.
 """
 
-import argparse
+import dataclasses
 import json
-import os
-import sys
+import shutil
 import tempfile
 from pathlib import Path
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import onnx
 import onnxruntime
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+import int8
+from training import job
+from training.job import ConfigError
+
 BATCH = 8
-METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile, "entropy": CalibrationMethod.Entropy}
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+
+
+# What belongs to the model's directory and is made anew when it is imported.
+OWN = ("manifest.json", "manifest.json.sha256")
+
+
+@dataclasses.dataclass
+class Quantization:
+    model: Path  # folder of the model
+    precision: str = "int8"  # int8, fp16
+    texts: Path | None = None  # a text a line, like those that are to be labelled
+    pictures: Path | None = None  # a folder of them
+    samples: int = 256
+    exclude: list[str] = dataclasses.field(default_factory=list)  # nodes that stay fp32
+    threads: int = 0  # 0: all that the process may use
+
+    def check(self):
+        if not self.model.is_dir():
+            raise ConfigError(f"model {self.model} is no folder")
+        if self.precision not in ("int8", "fp16"):
+            raise ConfigError(f"precision is {self.precision!r}, want int8 or fp16")
+        if not 2 * BATCH <= self.samples <= 100_000:
+            raise ConfigError(f"samples is {self.samples}, want {2 * BATCH} to 100000")
+        if self.threads < 0:
+            raise ConfigError(f"threads is {self.threads}, want 0 or more")
+
+    def inputs(self):
+        """The files that make this job what it is, beside the settings."""
+        return [p for p in (self.texts, *sorted(self.model.glob("**/*.onnx"))) if p]
 
 
 class Samples(CalibrationDataReader):
@@ -71,76 +100,107 @@ def picture_batches(model, names, paths):
         yield {names[0]: processor(images=images, return_tensors="np")["pixel_values"].astype(np.float32)}
 
 
-def batches(model, session, args):
+def batches(config, session):
     names = [port.name for port in session.get_inputs()]
     if any(len(port.shape) == 4 for port in session.get_inputs()):
         if len(names) > 1:
-            sys.exit("quantize: a graph of both encoders; export vision_model.onnx and text_model.onnx")
-        if not args.pictures:
-            sys.exit("quantize: --pictures is missing: the ranges of pictures are found on some of them")
-        paths = sorted(p for p in args.pictures.rglob("*") if p.suffix.lower() in PICTURES)
-        return list(picture_batches(model, names, spread(paths, args.samples)))
-    if not args.texts:
-        sys.exit("quantize: --texts is missing: the ranges of texts are found on some of them")
-    lines = [line for line in args.texts.read_text("utf-8").splitlines() if line.strip()]
-    return list(text_batches(model, names, spread(lines, args.samples)))
+            raise ConfigError("a graph of both encoders: export vision_model.onnx and text_model.onnx")
+        if not config.pictures:
+            raise ConfigError("pictures is missing: the ranges of pictures are found on some of them")
+        paths = sorted(p for p in config.pictures.rglob("*") if p.suffix.lower() in PICTURES)
+        return list(picture_batches(config.model, names, spread(paths, config.samples)))
+    if not config.texts:
+        raise ConfigError("texts is missing: the ranges of texts are found on some of them")
+    lines = [line for line in config.texts.read_text("utf-8").splitlines() if line.strip()]
+    return list(text_batches(config.model, names, spread(lines, config.samples)))
 
 
 def spread(items, n):
     if len(items) < 2 * BATCH:
-        sys.exit(f"quantize: {len(items)} samples, want {2 * BATCH} or more")
+        raise ConfigError(f"{len(items)} samples, want {2 * BATCH} or more")
     return [items[i] for i in np.linspace(0, len(items) - 1, min(n, len(items))).astype(int)]
 
 
-def quantize(graph, target, samples, method, skip):
+def quantize(graph, target, samples, skip, threads):
+    model = int8.load(graph)
+    if int8.is_transformer(model):
+        int8.quantize(model, int8.observe(model, samples, threads), skip)
+        onnx.save(model, target)
+        return
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "whole.onnx", Path(folder) / "prepared.onnx"
-        onnx.save(onnx.load(graph), whole)  # with the weights that it keeps outside
+        onnx.save(model, whole)
         quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared), str(target), Samples(samples), quant_format=QuantFormat.QDQ, op_types_to_quantize=["MatMul", "Gemm", "Conv"],
-            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=METHODS[method],
-            nodes_to_exclude=skip, extra_options={"MatMulConstBOnly": True},
+            per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=skip,
+            extra_options={"MatMulConstBOnly": True},
         )  # fmt: skip
 
 
-def compare(fp32, int8, held_out):
-    """The cosine of the first output with fp32's, and the share of rows whose largest value is at the same place."""
-    cosines, same = [], []
+def halve(graph, target):
+    """Write the graph with weights and values of 16 bits, and inputs and outputs of 32."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(int8.load(graph), keep_io_types=True), target)
+
+
+def compare(fp32, other, held_out):
+    """How near the first output is to fp32's, and how much it depends on what else is in a batch."""
+    cosines, same, alone = [], [], 0.0
     for batch in held_out:
-        a, b = (session.run(None, batch)[0] for session in (fp32, int8))
+        a, b = (session.run(None, batch)[0] for session in (fp32, other))
+        one = other.run(None, {name: values[:1] for name, values in batch.items()})[0]
+        alone = max(alone, float(np.abs(one - b[:1]).max()))
         a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
         cosines += list((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))
         same += list(a.argmax(1) == b.argmax(1))
-    return cosines, same
+    return {
+        "samples": len(same), "cosine": round(float(np.mean(cosines)), 5), "lowest_cosine": round(float(min(cosines)), 5),
+        "same_label": round(float(np.mean(same)), 5), "batch_difference": alone,
+    }  # fmt: skip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="model directory")
-    parser.add_argument("--texts", type=Path, help="a text a line")
-    parser.add_argument("--pictures", type=Path, help="folder of pictures")
-    parser.add_argument("--samples", type=int, default=256)
-    parser.add_argument("--method", choices=METHODS, default="minmax", help="how ranges are found")
-    parser.add_argument("--exclude", nargs="*", default=[], help="nodes that stay fp32")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    args = parser.parse_args()
-    graphs = [g for d in (args.model, args.model / "onnx") for g in d.glob("*.onnx") if g.stem in ("model", "vision_model", "text_model")]
+def weight_bytes(graph):
+    """The size of a graph with the weights that it keeps outside."""
+    outside = {e.value for t in onnx.load(graph, load_external_data=False).graph.initializer for e in t.external_data if e.key == "location"}
+    return sum(path.stat().st_size for path in [graph, *(graph.parent / name for name in outside)])
+
+
+def work(config, folder, log, stop):
+    names = ("model", "vision_model")
+    graphs = [g for d in (config.model, config.model / "onnx") for g in sorted(d.glob("*.onnx")) if g.stem in names]
     if not graphs:
-        sys.exit(f"quantize: no model.onnx, vision_model.onnx or text_model.onnx in {args.model}")
+        raise ConfigError(f"no model.onnx or vision_model.onnx in {config.model}")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = args.threads, 3
-    for graph in graphs:
+    options.intra_op_num_threads, options.log_severity_level = config.threads, 3
+    metrics = {}
+    for at, graph in enumerate(graphs):
+        stop.check()
+        log.step("quantize", at + 1, len(graphs), graph=graph.name)
         fp32 = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        samples = batches(args.model, fp32, args)
-        target = graph.with_name(graph.stem + "_int8.onnx")
-        quantize(graph, target, samples[::2], args.method, args.exclude)
-        int8 = onnxruntime.InferenceSession(str(target), options, providers=["CPUExecutionProvider"])
-        cosines, same = compare(fp32, int8, samples[1::2])
-        size = target.stat().st_size / 1e6
-        print(f"{target.name}: {size:.0f} MB; {len(same)} samples beside fp32: cosine {np.mean(cosines):.4f}, lowest {min(cosines):.4f}, "
-              f"same place of the largest value {100 * np.mean(same):.1f} %")  # fmt: skip
+        samples = batches(config, fp32)
+        target = folder / graph.relative_to(config.model).with_name(f"{graph.stem}_{config.precision}.onnx")
+        target.parent.mkdir(exist_ok=True)
+        temporary = target.with_suffix(".tmp")
+        if config.precision == "int8":
+            quantize(graph, temporary, samples[::2], config.exclude, config.threads)
+        else:
+            halve(graph, temporary)
+        other = onnxruntime.InferenceSession(str(temporary), options, providers=["CPUExecutionProvider"])
+        found = compare(fp32, other, samples[1::2])
+        temporary.replace(target)
+        metrics[target.name] = {**found, "bytes": target.stat().st_size, "share_of_fp32": round(target.stat().st_size / weight_bytes(graph), 4)}
+        log("graph", name=target.name, **metrics[target.name])
+    for path in config.model.rglob("*"):
+        copy = folder / path.relative_to(config.model)
+        if path.is_file() and not copy.exists() and path.name not in OWN:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            temporary = copy.with_name(copy.name + ".tmp")
+            shutil.copyfile(path, temporary)
+            temporary.replace(copy)
+    return metrics
 
 
 if __name__ == "__main__":
-    main()
+    job.main(__doc__, Quantization, work)

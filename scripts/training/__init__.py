@@ -1,0 +1,1 @@
+"""The parts of train.py, export.py and quantize.py. docs/training.md is their contract."""
