@@ -22,10 +22,12 @@ const usualAudits = 500
 //
 // The pool has one random order, which depends on the items' numbers alone. The sample is its beginning, up to the first
 // item that nobody has answered: whoever labels that part, and why, it is a uniform sample of the pool. Items that are
-// imported later fall into the order at random, so the sample stays one of the larger pool once they are answered.
+// imported later fall into the order at random, so the sample stays one of the larger pool once they are answered. It ends
+// where the held-out part of the order ends (see holdout), so no model that the project trains has seen an item of it.
 type audit struct {
 	model    label.Model
 	project  label.Project
+	held     holdout
 	ids      []int64            // label of each of the model's classes, 0 where the set has none
 	pool     []float64          // confidence in the label of each item of the pool, in no order
 	truths   map[int64][]int64  // labels of the items that have a person's
@@ -35,7 +37,7 @@ type audit struct {
 	// What openPool adds.
 	items   []int64            // of the pool that have a prediction, ascending
 	probs   activelearn.Matrix // a row for each
-	pending []int64            // items after the sample that wait for an answer, in the random order
+	pending []int64            // held-out items that wait for an answer, in the random order
 }
 
 // keyed is an item with its place in the random order: a keyed hash of its number (splitmix64).
@@ -61,15 +63,6 @@ func ordered(list []keyed) []int64 {
 	return out
 }
 
-// randomly gives items in the random order of a project.
-func randomly(p label.Project, items []int64) []int64 {
-	list := make([]keyed, len(items))
-	for i, item := range items {
-		list[i] = keyOf(p, item)
-	}
-	return ordered(list)
-}
-
 // openAudit reads how a model did on the random sample, and how sure it is of the pool's labels.
 func openAudit(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, error) {
 	a := &audit{model: m, project: s.Project()}
@@ -88,57 +81,17 @@ func openAudit(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, err
 	for _, t := range truths {
 		a.truths[t.Item] = t.Labels
 	}
-	last, err := s.Last(ctx)
-	if err != nil {
+	if a.held, err = heldOut(ctx, s); err != nil {
 		return nil, err
 	}
-	// The sample is seldom longer than the labelled items are many: only so much of the order is looked at, then twice as much.
-	for share := float64(2*len(truths)+64) / float64(last+1); ; share *= 2 {
-		var begin []keyed
-		for item := int64(1); item <= last; item++ {
-			if k := keyOf(a.project, item); share >= 1 || float64(k.key) < share*(1<<64) {
-				begin = append(begin, k)
-			}
-		}
-		done, err := a.walk(ctx, s, ordered(begin))
-		if err != nil || done || share >= 1 {
-			return a, err
-		}
-	}
+	err = a.held.sample(ctx, s, m, func(item int64, said label.Probabilities) {
+		given, confidence := a.labels(said.Probs)
+		truth, known := a.truths[item]
+		a.answered = append(a.answered, item)
+		a.answers = append(a.answers, acceptance.Audit{Confidence: confidence, Wrong: !known || !sameSet(truth, given)})
+	})
+	return a, err
 }
-
-// walk takes the answers to the items of the random order until one waits for an answer, and tells whether one did.
-func (a *audit) walk(ctx context.Context, s *sqlite.Store, order []int64) (done bool, err error) {
-	const step = 256
-	a.answered, a.answers = nil, nil
-	for part := range slices.Chunk(order, step) {
-		splits, states, err := s.Standings(ctx, part)
-		if err != nil {
-			return false, err
-		}
-		said, err := s.Predictions(ctx, a.model, part)
-		if err != nil {
-			return false, err
-		}
-		for i, item := range part {
-			if splits[i] != label.Pool || said[i].Probs == nil {
-				continue
-			}
-			if waits(states[i]) {
-				return true, nil
-			}
-			given, confidence := a.labels(said[i].Probs)
-			truth, known := a.truths[item]
-			a.answered = append(a.answered, item)
-			a.answers = append(a.answers, acceptance.Audit{Confidence: confidence, Wrong: !known || !sameSet(truth, given)})
-		}
-	}
-	return false, nil
-}
-
-// waits tells the states in which an item has not been answered. That somebody looked and gave no label is an answer: the
-// suggestion was wrong, or no label fits. A sample that left such items out would be too good.
-func waits(state label.State) bool { return state == label.Unlabelled || state == label.Stale }
 
 // openPool reads all that a model said of the pool, too.
 func openPool(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, error) {
@@ -151,19 +104,15 @@ func openPool(ctx context.Context, s *sqlite.Store, m label.Model) (*audit, erro
 		return nil, err
 	}
 	a.items, a.probs = items, activelearn.Matrix{Rows: len(items), Cols: len(m.Labels), Data: probs}
-	var open []keyed
+	var open []int64
 	for _, state := range []label.State{label.Unlabelled, label.Stale} {
 		list, err := s.Numbers(ctx, label.Pool, state)
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range list {
-			if a.row(item) >= 0 {
-				open = append(open, keyOf(a.project, item))
-			}
-		}
+		open = append(open, list...)
 	}
-	a.pending = ordered(open)
+	a.pending = slices.DeleteFunc(a.held.next(open), func(item int64) bool { return a.row(item) < 0 })
 	return a, nil
 }
 

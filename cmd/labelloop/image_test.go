@@ -69,6 +69,24 @@ func TestDualEncodersEqualTransformers(t *testing.T) {
 	}
 }
 
+// TestLabelsAreEmbeddedExactly asks for int8 where the picture side alone has it.
+func TestLabelsAreEmbeddedExactly(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := filepath.Join(t.TempDir(), "clip")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(imageFixtures, "clip-two"))); err != nil {
+		t.Fatal(err)
+	}
+	vision := filepath.Join(dir, "onnx", "vision_model.onnx")
+	if err := os.Rename(vision, strings.TrimSuffix(vision, ".onnx")+"_int8.onnx"); err != nil {
+		t.Fatal(err)
+	}
+	output := filepath.Join(t.TempDir(), "labels.jsonl")
+	_, errs, code := run(t, "label", "--model", dir, "--labels", "cat,dog", "--precision", "int8", "--output", output, "../../testdata/images/cat-1.jpg")
+	if code != exitDone {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
 func TestImageClassifiersEqualTransformers(t *testing.T) {
 	for _, name := range []string{"vit", "resnet", "convnext"} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,7 @@ comes; the same command can be given again after it was cut off.`,
 	flags.StringVar(&f.options.Columns.Root, "image-root", "", "folder that a table's paths of pictures are relative to (default: the table's own)")
 	flags.StringVar(&f.split, "split", string(label.Pool), "what the items are for: pool, eval or audit")
 	flags.StringVar(&f.by, "annotator", person(), "who gave the labels that the source names nobody for")
-	flags.BoolVar(&f.bare, "no-labels", false, "leave the source's labels aside")
+	flags.BoolVar(&f.bare, "no-labels", false, "leave the source's labels aside: no annotations, but a column "+asideColumn+" that loop --oracle can read")
 	flags.BoolVar(&f.grow, "add-labels", false, "add labels that the label set lacks")
 	return c
 }
@@ -105,6 +106,9 @@ func (f *importFlags) put(ctx context.Context, s *sqlite.Store, records []datase
 	by := f.by
 	if f.bare {
 		by = ""
+		for i, r := range records {
+			setAside(&items[i], r.Annotations)
+		}
 	}
 	if f.grow && !f.bare {
 		if err := f.addLabels(ctx, s, records); err != nil {
@@ -225,4 +229,28 @@ func (f *importFlags) tell(stdout, stderr io.Writer, r label.ImportReport, said 
 		return label.Errorf(label.ErrItems, "%s items were not imported", thousands(len(r.Failed)))
 	}
 	return nil
+}
+
+// asideColumn is the column that labels are kept in which are no annotations.
+const asideColumn = "known_label"
+
+// setAside keeps the first labels that a source gives as a column of the item.
+func setAside(it *label.Item, given []label.Annotation) {
+	labels := it.Gold
+	for _, a := range given {
+		if labels == nil && a.Verdict.GivesLabels() {
+			labels = a.Labels
+		}
+	}
+	if labels == nil {
+		return
+	}
+	meta := maps.Clone(it.Meta)
+	if meta == nil {
+		meta = map[string]any{}
+	}
+	if meta[asideColumn] = labels; len(labels) == 1 {
+		meta[asideColumn] = labels[0]
+	}
+	it.Meta = meta
 }

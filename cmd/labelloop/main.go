@@ -57,7 +57,7 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(
 		labelCommand(), modelsCommand(), benchCommand(), // files
-		initCommand(), importCommand(), predictCommand(), selectCommand(), calibrateCommand(), statusCommand(), exportCommand(), labelSetCommand(), backupCommand(), // projects
+		initCommand(), importCommand(), predictCommand(), selectCommand(), trainCommand(), loopCommand(), calibrateCommand(), statusCommand(), exportCommand(), labelSetCommand(), backupCommand(), // projects
 		reportCommand(), simulateCommand(), reviewCommand(),
 	)
 	return root

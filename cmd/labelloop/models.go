@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -10,36 +12,61 @@ import (
 	"github.com/labelloop/labelloop/inference/pixel"
 	"github.com/labelloop/labelloop/inference/pixel/libjpeg"
 	"github.com/labelloop/labelloop/internal/label"
+	"github.com/labelloop/labelloop/internal/sqlite"
+	"github.com/labelloop/labelloop/models"
 )
 
 func modelsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "models",
-		Short: "List, show, import, pull and verify models",
+		Short: "List, show, import, pull and verify models; bring them into use in a project",
 		RunE: func(c *cobra.Command, args []string) error {
-			return label.Errorf(label.ErrUsage, "models: want list, show, import, pull or verify")
+			return label.Errorf(label.ErrUsage, "models: want list, show, import, pull, verify, bundle, promote, rollback, compare or history")
 		},
 	}
-	c.AddCommand(modelsListCommand(), modelsShowCommand(), modelsImportCommand(), modelsPullCommand(), modelsVerifyCommand())
+	c.AddCommand(modelsListCommand(), modelsShowCommand(), modelsImportCommand(), modelsPullCommand(), modelsVerifyCommand(), modelsBundleCommand(),
+		modelsPromoteCommand(), modelsRollbackCommand(), modelsCompareCommand(), modelsHistoryCommand())
 	return c
 }
 
 func modelsListCommand() *cobra.Command {
-	return &cobra.Command{
+	var project string
+	c := &cobra.Command{
 		Use:   "list",
-		Short: "List the models there are",
+		Short: "List the models there are: a project's own first, the one in use marked by *",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			found, err := registry().List()
-			table := tabwriter.NewWriter(c.OutOrStdout(), 0, 8, 2, ' ', 0)
-			fmt.Fprintln(table, "MODEL\tTASK\tLABELS\tTOKENS\tDIRECTORY")
-			for _, m := range found {
-				fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", m, m.Manifest.Task, len(m.Manifest.Labels), m.Manifest.MaxLength, m.Dir)
+			if project == "" {
+				return listModels(c.OutOrStdout(), registry(), nil)
 			}
-			table.Flush()
-			return err
+			f := projectFlags{dir: project}
+			return f.with(c.Context(), func(s *sqlite.Store) error {
+				now, err := promoted(c.Context(), s)
+				if err != nil && !errors.Is(err, label.ErrNotFound) {
+					return err
+				}
+				return listModels(c.OutOrStdout(), projectModels(project), now)
+			})
 		},
 	}
+	c.Flags().StringVarP(&project, "project", "p", "", "folder of a project whose own models are listed, too")
+	return c
+}
+
+// listModels writes what a registry holds, and marks the model in use.
+func listModels(out io.Writer, r models.Registry, now *models.Model) error {
+	found, err := r.List()
+	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "MODEL\tTASK\tLABELS\tTOKENS\tDIRECTORY")
+	for _, m := range found {
+		mark := ""
+		if now != nil && m.Dir == now.Dir {
+			mark = " *"
+		}
+		fmt.Fprintf(table, "%s%s\t%s\t%d\t%d\t%s\n", m, mark, m.Manifest.Task, len(m.Manifest.Labels), m.Manifest.MaxLength, m.Dir)
+	}
+	table.Flush()
+	return err
 }
 
 func modelsShowCommand() *cobra.Command {
@@ -64,13 +91,15 @@ func modelsShowCommand() *cobra.Command {
 }
 
 func modelsImportCommand() *cobra.Command {
-	var name string
+	var name, project, trust string
 	c := &cobra.Command{
-		Use:   "import DIR",
-		Short: "Copy a Hugging Face export into the registry, with a manifest of digests",
-		Args:  cobra.ExactArgs(1),
+		Use:   "import DIR|BUNDLE",
+		Short: "Copy a Hugging Face export, or a bundle, into the registry, with a manifest of digests",
+		Long: `Copy a Hugging Face export, or a bundle that labelloop models bundle made, into the registry. With --project it becomes one of the
+project's own models; labelloop models promote brings it into use.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := registry().Import(c.Context(), args[0], name)
+			m, err := importModel(c.Context(), args[0], name, project, trust, c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -79,7 +108,9 @@ func modelsImportCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "name of the model (default: the directory's)")
+	c.Flags().StringVar(&name, "name", "", "name of the model (default: the directory's, or the bundle's)")
+	c.Flags().StringVarP(&project, "project", "p", "", "folder of a project that takes it among its own models")
+	c.Flags().StringVar(&trust, "trust", "", "file with a public key (PEM): the bundle has to be signed with its private one")
 	return c
 }
 

@@ -160,7 +160,7 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 	if e.model.Split() {
 		part = models.Vision
 	}
-	if e.session, err = f.openGraph(e.model, part); err != nil {
+	if e.session, err = f.openGraph(e.model, part, f.precision); err != nil {
 		return err
 	}
 	if f.device == ort.Auto {
@@ -184,8 +184,8 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 	return err
 }
 
-func (f *modelFlags) openGraph(model *models.Model, part string) (*ort.Session, error) {
-	graph, _, err := model.Graph(part, f.precision)
+func (f *modelFlags) openGraph(model *models.Model, part, precision string) (*ort.Session, error) {
+	graph, _, err := model.Graph(part, precision)
 	if err != nil {
 		return nil, err
 	}
@@ -341,9 +341,18 @@ func (f *modelFlags) similarity(ctx context.Context, e *engine, text inference.T
 func (f *modelFlags) centers(ctx context.Context, e *engine, s *ort.Session, text *inference.Embedding, classes []inference.Class) ([][]float32, error) {
 	var cache inference.Cache
 	if dir, err := os.UserCacheDir(); err == nil {
-		cache = models.OpenTextCache(filepath.Join(dir, "labelloop", "texts"), e.model, f.precision)
+		cache = models.OpenTextCache(filepath.Join(dir, "labelloop", "texts"), e.model, f.labelPrecision(e.model))
 	}
 	return inference.Centers(ctx, s, text, classes, f.prompts(&e.model.Manifest), cache)
+}
+
+// labelPrecision is that of the graph which embeds labels. The text side of a dual encoder runs once, over the labels alone: it
+// is taken as exact as there is, for an error there is in every picture's scores.
+func (f *modelFlags) labelPrecision(m *models.Model) string {
+	if m.Split() {
+		return "auto"
+	}
+	return f.precision
 }
 
 // prompts gives the templates: those asked for, else the model's own, else the labels as they are.

@@ -14,11 +14,11 @@ var byProbabilities = []string{"random", "least-confidence", "prediction-entropy
 	"category-vector-inconsistency-and-ranking", "adaptive-active-learning"}
 
 // judged gives the items that may be chosen, and those that are labelled, with what the model says of them; where there is
-// no model, the items of the pool alone. Items that are in the queue are left out.
+// no model, the items of the pool alone. Items that are in the queue are left out, and so are those that are held out.
 func (s *selection) judged(ctx context.Context) (items []int64, pool activelearn.Pool, err error) {
 	if s.audit == nil {
 		fresh, err := s.store.Numbers(ctx, label.Pool, label.Unlabelled)
-		items = slices.DeleteFunc(fresh, func(item int64) bool { return s.taken[item] })
+		items = slices.DeleteFunc(fresh, func(item int64) bool { return s.taken[item] || s.held.has(item) })
 		pool.Labels = make([][]int, len(items))
 		return items, pool, err
 	}
@@ -30,7 +30,7 @@ func (s *selection) judged(ctx context.Context) (items []int64, pool activelearn
 	rows := make([]int, 0, len(labels))
 	for i, item := range s.audit.items {
 		truth, known := s.audit.truths[item]
-		if !known && s.taken[item] {
+		if !known && s.taken[item] || s.held.has(item) {
 			continue
 		}
 		if known {

@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/labelloop/labelloop/inference"
-	"github.com/labelloop/labelloop/internal/dataset"
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/pipeline"
 	"github.com/labelloop/labelloop/internal/sqlite"
@@ -26,16 +24,18 @@ import (
 type predictFlags struct {
 	projectFlags
 	modelFlags
+	first []int64 // items that are labelled before the others, again where they were
 }
 
 func predictCommand() *cobra.Command {
 	f := &predictFlags{}
 	c := &cobra.Command{
-		Use:   "predict --model MODEL",
+		Use:   "predict [--model MODEL]",
 		Short: "Label a project's items with a model, or embed them (--task feature-extraction)",
 		Long: `Label a project's items with a model; zero-shot models choose among the project's label set. With --task
 feature-extraction (pictures: image-feature-extraction) their embeddings are kept, which select spreads its choice over.
-Items that the model has seen are left alone, so a run that was cut off goes on where it was.`,
+Items that the model has seen are left alone, so a run that was cut off goes on where it was. Without --model it is the one
+in use (labelloop train, labelloop models promote).`,
 		Example: `  labelloop predict --project tickets --model minilm
   labelloop predict --project tickets --model minilm --task feature-extraction`,
 		Args: cobra.NoArgs,
@@ -51,7 +51,7 @@ Items that the model has seen are left alone, so a run that was cut off goes on 
 
 func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr io.Writer) error {
 	project := s.Project()
-	model, err := f.find()
+	model, err := f.wanted(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,7 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	if err != nil {
 		return err
 	}
+	quick := 0 // items labelled by the head alone
 	embedding := f.task == taskEmbed || f.task == taskImageEmbed
 	f.topK, f.multiLabel = 0, project.MultiLabel
 	if !embedding {
@@ -93,6 +94,13 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 			return err
 		}
 		filter.Unpredicted = sink.model.ID
+		if model.Manifest.Encoder != "" && sink.model.Version == model.Manifest.Version && f.labels == nil {
+			n, err := f.byHead(ctx, s, model, sink.model, stderr)
+			if err != nil {
+				return err
+			}
+			quick += n
+		}
 	}
 	counts, err := s.Counts(ctx)
 	if err != nil {
@@ -101,17 +109,28 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	source := newStoreSource(ctx, s, filter, counts)
 	defer source.stop()
 	bar := newMeter(stderr, source.progress)
-	stats, err := pipeline.Job{
-		Source: source, Sink: sink, Task: e.task, Session: e.session, Decide: func(label.Prediction) label.Route { return label.Review },
+	job := pipeline.Job{
+		Sink: sink, Task: e.task, Session: e.session, Decide: func(label.Prediction) label.Route { return label.Review },
 		Model: e.model.String(), Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show,
-	}.Run(ctx)
+	}
+	if len(f.first) > 0 {
+		job.Source = &listSource{store: s, items: f.first}
+		if _, err := job.Run(ctx); err != nil {
+			return err
+		}
+	}
+	job.Source = source
+	stats, err := job.Run(ctx)
 	bar.close()
 	if err != nil {
 		return fmt.Errorf("%w (%s items are kept; the same command goes on)", err, thousands(stats.Items))
 	}
 	if f.json {
-		return json.NewEncoder(stdout).Encode(map[string]any{"items": stats.Items, "errors": stats.Errors, "seconds": stats.Elapsed.Seconds(),
+		return json.NewEncoder(stdout).Encode(map[string]any{"items": stats.Items + quick, "errors": stats.Errors, "seconds": stats.Elapsed.Seconds(),
 			"rate": float64(stats.Items) / stats.Elapsed.Seconds(), "model": sink.name()})
+	}
+	if quick > 0 {
+		fmt.Fprintf(stderr, "%s: %s items by the head alone, over embeddings that were kept\n", sink.name(), thousands(quick))
 	}
 	fmt.Fprintf(stderr, "%s: %s items in %s (%s a second), %s failed\n", sink.name(), thousands(stats.Items), stats.Elapsed.Round(1e7),
 		thousands(int(float64(stats.Items)/stats.Elapsed.Seconds())), thousands(stats.Errors))
@@ -119,6 +138,33 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 		return label.Errorf(label.ErrItems, "%s of %s items failed; `labelloop export --all` gives their reasons", thousands(stats.Errors), thousands(stats.Items))
 	}
 	return nil
+}
+
+// wanted finds the model: the one that was asked for, else the one in use.
+func (f *predictFlags) wanted(ctx context.Context, s *sqlite.Store) (*models.Model, error) {
+	if f.model == "" {
+		m, err := promoted(ctx, s)
+		if errNoModel(err) {
+			return nil, label.Errorf(label.ErrUsage, "--model is missing, and no model is in use in project %s: give a name from 'labelloop models list' or a directory", s.Dir())
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.model = m.Dir
+	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return projectModels(s.Dir()).Find(f.model)
+}
+
+// byHead labels the items whose embeddings by a head's encoder are kept, unless all were.
+func (f *predictFlags) byHead(ctx context.Context, s *sqlite.Store, m *models.Model, known label.Model, log io.Writer) (int, error) {
+	left, err := s.ItemPage(ctx, sqlite.Filter{State: label.AnyState, Unpredicted: known.ID}, 1)
+	if err != nil || len(left) == 0 {
+		return 0, err
+	}
+	return rescore(ctx, s, m, known, log)
 }
 
 // choose makes the model label by the project's set: a zero-shot model by all of it, a classifier by what it knows of it.
@@ -216,15 +262,7 @@ func (s *storeSource) Next(ctx context.Context, n int) ([]label.Item, error) {
 		if !ok {
 			break
 		}
-		it := record.Item
-		if it.Image != "" {
-			path := it.Image
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(s.dir, path)
-			}
-			it.Load = func() ([]byte, error) { return dataset.ReadPicture(path) }
-		}
-		items = append(items, it)
+		items = append(items, loadable(s.dir, record.Item))
 	}
 	if len(items) == 0 {
 		return nil, io.EOF

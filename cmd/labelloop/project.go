@@ -3,7 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,11 +48,23 @@ func person() string {
 	return cmp.Or(os.Getenv("USER"), os.Getenv("LOGNAME"), "me")
 }
 
-// currentModel finds the model version that a project's verbs go by: the one named, else the one registered last.
+// currentModel finds the model version that a project's verbs go by: the one named, else the one in use, if it has predicted,
+// else the one registered last.
 func currentModel(ctx context.Context, s *sqlite.Store, name string) (label.Model, error) {
 	list, err := s.Models(ctx)
 	if err != nil {
 		return label.Model{}, err
+	}
+	if name == "" {
+		now, err := promoted(ctx, s)
+		if err != nil && !errors.Is(err, label.ErrNotFound) {
+			return label.Model{}, err
+		}
+		for _, m := range slices.Backward(list) {
+			if now != nil && m.Name == now.Manifest.Name && strings.HasPrefix(m.Version, now.Manifest.Version) {
+				return m, nil
+			}
+		}
 	}
 	for i := len(list) - 1; i >= 0; i-- {
 		if m := list[i]; name == "" || name == m.Name || name == m.String() {

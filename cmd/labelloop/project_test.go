@@ -118,20 +118,20 @@ func status(t *testing.T, dir string, flags ...string) (st standing) {
 // the labels that are accepted unseen no more than was promised are wrong, and each says what it rests on.
 func TestAcceptedLabelsKeepTheirBound(t *testing.T) {
 	dir, gold := newProject(t, 1500)
-	must(t, "select", "--project", dir, "-n", "500", "--strategy", "audit")
-	if n := answer(t, dir, gold); n != 500 {
-		t.Fatalf("%d items were in the queue, want 500", n)
+	must(t, "select", "--project", dir, "-n", "300", "--strategy", "audit")
+	if n := answer(t, dir, gold); n != 300 {
+		t.Fatalf("%d items were in the queue, want 300", n)
 	}
-	st := status(t, dir, "--audits", "500", "--epsilon", "0.05", "--delta", "0.05")
+	st := status(t, dir, "--audits", "300", "--epsilon", "0.05", "--delta", "0.05")
 	a := st.Acceptance
-	if a == nil || a.Audited != 500 || a.Found.Coverage < 0.5 || a.Accuracy.Estimate < 0.9 || a.Accuracy.Low >= a.Accuracy.Estimate {
+	if a == nil || a.Audited != 300 || a.Found.Coverage < 0.5 || a.Accuracy.Estimate < 0.9 || a.Accuracy.Low >= a.Accuracy.Estimate {
 		t.Fatalf("status: %+v", a)
 	}
-	if len(st.Queue) != 0 || st.Items[label.Pool].State[label.Labelled] != 500 {
+	if len(st.Queue) != 0 || st.Items[label.Pool].State[label.Labelled] != 300 {
 		t.Errorf("queue %v, items %v", st.Queue, st.Items)
 	}
 	out := filepath.Join(t.TempDir(), "labels.jsonl")
-	must(t, "export", "--project", dir, "--accepted", "--audits", "500", "--epsilon", "0.05", "--output", out)
+	must(t, "export", "--project", dir, "--accepted", "--audits", "300", "--epsilon", "0.05", "--output", out)
 	data, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestAcceptedLabelsKeepTheirBound(t *testing.T) {
 			if !right {
 				t.Errorf("%q: a person's label became %q", r.Text, r.Label)
 			}
-		case r.Accepted.Audit.Audits != 500 || r.Accepted.Audit.Bound.Epsilon != 0.05 || r.Accepted.Confidence < r.Accepted.Audit.Confidence:
+		case r.Accepted.Audit.Audits != 300 || r.Accepted.Audit.Bound.Epsilon != 0.05 || r.Accepted.Confidence < r.Accepted.Audit.Confidence:
 			t.Fatalf("%q: accepted by %+v", r.Text, r.Accepted)
 		default:
 			accepted++
@@ -161,7 +161,7 @@ func TestAcceptedLabelsKeepTheirBound(t *testing.T) {
 			}
 		}
 	}
-	if people != 500 || accepted != a.Items || float64(wrong) > 0.05*float64(accepted) {
+	if people != 300 || accepted != a.Items || float64(wrong) > 0.05*float64(accepted) {
 		t.Errorf("%d labels of people, %d accepted, %d of them wrong; status promised %d", people, accepted, wrong, a.Items)
 	}
 }
@@ -210,8 +210,8 @@ func TestRandomOrder(t *testing.T) {
 	for i := range items {
 		items[i] = int64(i + 1)
 	}
-	few := randomly(p, items[:5000])
-	all := randomly(p, items)
+	few := holdout{project: p, share: 1}.next(items[:5000])
+	all := holdout{project: p, share: 1}.next(items)
 	if part := slices.DeleteFunc(slices.Clone(all), func(item int64) bool { return item > 5000 }); !slices.Equal(part, few) {
 		t.Error("later items change the order of those before")
 	}

@@ -83,6 +83,14 @@ func (f *reportFlags) page(ctx context.Context, s *sqlite.Store) (*report.Page, 
 	if err != nil {
 		return nil, err
 	}
+	followed, err := crowd.following(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	odd, err := oddities(ctx, s, counts)
+	if err != nil {
+		return nil, err
+	}
 	m, err := currentModel(ctx, s, f.model)
 	switch {
 	case err == nil:
@@ -108,10 +116,10 @@ func (f *reportFlags) page(ctx context.Context, s *sqlite.Store) (*report.Page, 
 		if err != nil {
 			return nil, err
 		}
-		page.Sections = append(page.Sections, queue(counts), crowd.throughput(), crowd.agreement(), issues)
+		page.Sections = append(page.Sections, queue(counts), crowd.throughput(), crowd.agreement(), followed.section(), issues, odd)
 	case f.model == "" && errNoModel(err):
 		page.Subtitle = "No model has labelled the pool yet."
-		page.Sections = []report.Section{distribution(counts, nil), queue(counts), crowd.throughput(), crowd.agreement()}
+		page.Sections = []report.Section{distribution(counts, nil), queue(counts), crowd.throughput(), crowd.agreement(), followed.section(), odd}
 	default:
 		return nil, err
 	}
@@ -187,19 +195,12 @@ func (f *reportFlags) accepted(a *audit) (report.Acceptance, acceptance.Threshol
 // progress is how the models did on the audited items when rounds began.
 func progress(rounds []label.Round) report.LearningCurves {
 	l := report.LearningCurves{Title: "Accuracy by round", Metric: "accuracy on audited items", Level: 0.95}
-	curve := report.Curve{Name: "model"}
-	for _, r := range rounds {
-		var m measured
-		if json.Unmarshal(r.Metrics, &m) != nil || m.Audited == 0 {
-			continue
-		}
-		if n := len(curve.Points); n > 0 && curve.Points[n-1].Labels == m.Labels {
-			curve.Points = curve.Points[:n-1]
-		}
-		curve.Points = append(curve.Points, report.CurvePoint{Labels: m.Labels, Value: m.Accuracy.Estimate, Low: m.Accuracy.Low, High: m.Accuracy.High})
+	c := report.Curve{Name: "model"}
+	for _, p := range curve(rounds) {
+		c.Points = append(c.Points, report.CurvePoint{Labels: p.Labels, Value: p.Accuracy.Estimate, Low: p.Accuracy.Low, High: p.Accuracy.High})
 	}
-	if curve.Points != nil {
-		l.Curves = []report.Curve{curve}
+	if c.Points != nil {
+		l.Curves = []report.Curve{c}
 	}
 	return l
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -93,9 +94,12 @@ func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 	if err != nil {
 		return err
 	}
+	explainer := &explainer{store: s}
+	defer explainer.Close()
 	server, err := review.New(review.Config{
 		Store: s, Key: secret, Annotators: f.annotators, Hosts: hosts, Secure: f.certificate != "", Lease: f.lease, Blind: f.blind,
-		Folders: f.images, Status: func(ctx context.Context) (any, error) { return f.status(ctx, s) }, Calibrate: calibrated,
+		Folders: f.images, Status: func(ctx context.Context) (any, error) { return f.status(ctx, s) },
+		Judge: explainer.judge, Calibrate: calibrated,
 	})
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 		return err
 	}
 	indexing := make(chan error, 1)
-	go func() { indexing <- s.IndexWords(ctx) }() // so that the first search need not wait
+	go func() { indexing <- errors.Join(s.SketchEmbeddings(ctx), s.IndexWords(ctx)) }() // so that the first search need not wait
 	err = server.Serve(ctx, listener, f.certificate, f.key)
 	if failed := <-indexing; err == nil && ctx.Err() == nil {
 		err = failed
@@ -202,7 +206,8 @@ func calibrated(text []byte, probs []float32) ([]float32, error) {
 // reviewed is what the page's side panel shows of the whole project.
 type reviewed struct {
 	*standing
-	Agreement agreed `json:"agreement"`
+	Agreement agreed    `json:"agreement"`
+	Following *followed `json:"following,omitempty"`
 }
 
 // agreed is how far people agree.
@@ -220,7 +225,7 @@ type agreedShare struct {
 }
 
 func (f *reviewFlags) status(ctx context.Context, s *sqlite.Store) (*reviewed, error) {
-	st, err := (&statusFlags{projectFlags: f.projectFlags, boundFlags: f.boundFlags}).standing(ctx, s)
+	st, err := (&statusFlags{projectFlags: f.projectFlags, boundFlags: f.boundFlags, target: usualTarget}).standing(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -236,5 +241,6 @@ func (f *reviewFlags) status(ctx context.Context, s *sqlite.Store) (*reviewed, e
 	for _, a := range found.Annotators {
 		r.Agreement.Annotators = append(r.Agreement.Annotators, agreedShare{a.Name, a.Labels, a.Consensus})
 	}
-	return r, nil
+	r.Following, err = crowd.following(ctx, s)
+	return r, err
 }

@@ -119,10 +119,10 @@ func TestReviewServesAProject(t *testing.T) {
 		}
 		return string(text)
 	}
-	if page := get(links[0].URL); !strings.Contains(page, "<title>labelloop</title>") {
-		t.Errorf("the page is %s", page)
-	}
 	base := strings.Split(links[0].URL, "/?")[0]
+	if page := get(links[0].URL) + get(base+"/"); !strings.Contains(page, "You are logged in") || !strings.Contains(page, "<title>labelloop</title>") {
+		t.Errorf("the pages are %s", page)
+	}
 	answer, err := client.Post(base+"/api/annotate", "application/json", strings.NewReader(`{"key":"k","item":1,"verdict":"corrected","labels":["refund"]}`))
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatal(answer, err)

@@ -67,6 +67,7 @@ type selection struct {
 	*selectFlags
 	store   *sqlite.Store
 	audit   *audit // nil where no model has said anything
+	held    holdout
 	encoder label.Encoder
 	taken   map[int64]bool // in the queue, or chosen
 	rng     *rand.Rand
@@ -88,7 +89,7 @@ func (f *selectFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 	if err != nil {
 		return err
 	}
-	if err := sel.random(ctx); err != nil {
+	if err := sel.random(ctx, stderr); err != nil {
 		return err
 	}
 	if f.strategy != auditOnly {
@@ -134,6 +135,9 @@ func (f *selectFlags) begin(ctx context.Context, s *sqlite.Store) (*selection, e
 	for _, item := range queued {
 		sel.taken[item] = true
 	}
+	if sel.held, err = heldOut(ctx, s); err != nil {
+		return nil, err
+	}
 	m, err := currentModel(ctx, s, f.model)
 	switch {
 	case err == nil:
@@ -169,8 +173,9 @@ func (s *selection) add(item int64, reason label.Reason, score float64) bool {
 	return true
 }
 
-// random takes the next items of the random sample.
-func (s *selection) random(ctx context.Context) error {
+// random takes the next items of the random sample. It tells where there were too few: they come from the held-out part of
+// the pool alone.
+func (s *selection) random(ctx context.Context, stderr io.Writer) error {
 	reason, want := label.Control, int(math.Ceil(s.control*float64(s.n)))
 	if s.strategy == auditOnly {
 		reason, want = label.ForAudit, s.n
@@ -183,13 +188,17 @@ func (s *selection) random(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pending = randomly(s.store.Project(), fresh)
+		pending = s.held.next(fresh)
 	}
 	for _, item := range pending {
 		if len(s.entries) == want {
 			break
 		}
 		s.add(item, reason, math.NaN())
+	}
+	if len(s.entries) < want {
+		fmt.Fprintf(stderr, "the random sample is used up: all of the items that are held out for it (%.0f %% of the pool) are answered or in the queue\n",
+			100*s.held.share)
 	}
 	return nil
 }

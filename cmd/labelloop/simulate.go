@@ -32,6 +32,8 @@ type simulateFlags struct {
 	rounds     int
 	perRound   int
 	seeds      int
+	seed       uint64
+	few        []string
 	output     string
 }
 
@@ -61,6 +63,8 @@ curves.csv.`,
 	flags.IntVarP(&f.perRound, "batch", "n", 100, "items that are asked for in a round")
 	flags.BoolVar(&f.multiLabel, "multi-label", false, "an item may have several labels, or none")
 	flags.IntVar(&f.seeds, "seeds", 5, "runs of each strategy")
+	flags.Uint64Var(&f.seed, "seed", 1, "of the first run with --per-class; the others count on from it")
+	flags.StringSliceVar(&f.few, "per-class", nil, "instead: train the head of `labelloop train` on so many labels of each class (1,8,64,all), drawn at random")
 	flags.StringVarP(&f.output, "output", "o", "", "folder to write to")
 	return c
 }
@@ -99,6 +103,13 @@ func (f *simulateFlags) run(ctx context.Context, stdout, stderr io.Writer) error
 		return err
 	}
 	data.Classes = len(classes)
+	if f.few != nil {
+		names, err := f.labelCenters(ctx, model, classNames(classes), stderr)
+		if err != nil {
+			return err
+		}
+		return f.fewShot(ctx, data, names, stdout, stderr)
+	}
 	told := time.Now()
 	options.Progress = func(done, all int) {
 		if time.Since(told) >= meterEvery || done == all {
@@ -121,7 +132,7 @@ func (f *simulateFlags) run(ctx context.Context, stdout, stderr io.Writer) error
 // options reads what is to be compared.
 func (f *simulateFlags) options() (simulation.Options, error) {
 	o := simulation.Options{Rounds: f.rounds, Batch: f.perRound, Seeds: f.seeds}
-	if f.data == nil || f.output == "" {
+	if f.data == nil || f.output == "" && f.few == nil {
 		return o, label.Errorf(label.ErrUsage, "simulate: --data and --output are needed")
 	}
 	names := f.strategies

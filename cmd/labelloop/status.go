@@ -53,11 +53,15 @@ func (f *boundFlags) threshold(a *audit) (t acceptance.Threshold, words string, 
 	return t, promise(t) + ".", nil
 }
 
+// usualTarget is the accuracy that is aimed at where nobody says another one.
+const usualTarget = 0.9
+
 // statusFlags are the flags of the verb status.
 type statusFlags struct {
 	projectFlags
 	boundFlags
-	check bool
+	check  bool
+	target float64
 }
 
 func statusCommand() *cobra.Command {
@@ -73,6 +77,7 @@ func statusCommand() *cobra.Command {
 	f.projectFlags.bind(c)
 	f.boundFlags.bind(c)
 	c.Flags().BoolVar(&f.check, "check", false, "read the whole project and look for damage")
+	c.Flags().Float64Var(&f.target, "target", usualTarget, "accuracy until which the labels left are forecast, 0 to 1")
 	return c
 }
 
@@ -89,6 +94,7 @@ type standing struct {
 	Models     map[string]int              `json:"models"`
 	Rounds     int                         `json:"rounds"`
 	Acceptance *accepted                   `json:"acceptance,omitempty"`
+	Course     *course                     `json:"course,omitempty"`
 	Faults     []string                    `json:"faults,omitempty"`
 	names      []string                    // labels in order
 }
@@ -154,7 +160,7 @@ func (f *statusFlags) standing(ctx context.Context, s *sqlite.Store) (*standing,
 	for _, m := range counts.Models {
 		st.Models[m.Model.String()] = m.Predictions
 	}
-	if st.Acceptance, err = f.acceptance(ctx, s); err != nil {
+	if err := f.judge(ctx, s, st); err != nil {
 		return nil, err
 	}
 	if f.check {
@@ -163,24 +169,36 @@ func (f *statusFlags) standing(ctx context.Context, s *sqlite.Store) (*standing,
 	return st, err
 }
 
-// acceptance is nil where no model has said anything yet.
-func (f *statusFlags) acceptance(ctx context.Context, s *sqlite.Store) (*accepted, error) {
+// judge adds what there is to say of the model, if one has said anything yet.
+func (f *statusFlags) judge(ctx context.Context, s *sqlite.Store, st *standing) error {
+	if !(f.target > 0 && f.target < 1) {
+		return label.Errorf(label.ErrUsage, "--target %g: want an accuracy between 0 and 1", f.target)
+	}
 	m, err := currentModel(ctx, s, f.model)
 	if f.model == "" && errNoModel(err) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a, err := openAudit(ctx, s, m)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if st.Acceptance, err = f.acceptance(ctx, s, a); err != nil {
+		return err
+	}
+	st.Course, err = readCourse(ctx, s, a, f.target)
+	return err
+}
+
+// acceptance is nil where there is no pool.
+func (f *statusFlags) acceptance(ctx context.Context, s *sqlite.Store, a *audit) (*accepted, error) {
 	t, words, err := f.threshold(a)
 	if err != nil || words == "" {
 		return nil, err
 	}
-	found := &accepted{Model: m.String(), Sentence: words, Found: t}
+	found := &accepted{Model: a.model.String(), Sentence: words, Found: t}
 	right, of := a.accuracy()
 	found.Accuracy, found.Audited = acceptance.ClopperPearson(right, of, 0.05), of
 	if t.Coverage > 0 {
@@ -250,6 +268,13 @@ func (st *standing) print(out io.Writer) error {
 		}
 		if a.Items > 0 {
 			fmt.Fprintf(out, "%s unlabelled items have a label that can be accepted: labelloop export --accepted.\n", thousands(a.Items))
+		}
+	}
+	if c := st.Course; c != nil {
+		for _, line := range []string{c.stopping(), c.Sentence} {
+			if line != "" {
+				fmt.Fprintln(out, line)
+			}
 		}
 	}
 	for _, fault := range st.Faults {
