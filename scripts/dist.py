@@ -20,6 +20,7 @@ from wheels import ROOT, SetupError
 
 LIBRARIES = ["libonnxruntime.so", "libonnxruntime_providers_shared.so", "libjpeg.so.62"]
 MODELS = ["minilm", "minilm-clinc150", "conse-lite0"]
+TRAINING = ["train.py", "export.py", "quantize.py", "int8.py", "training", "requirements-train.txt"]
 EPOCH = 315532800  # 1980-01-01: tar warns of older times
 
 
@@ -39,6 +40,14 @@ def stage(deps, program, folder):
             shutil.copyfile(source, target)
         else:
             os.link(first, target)
+    (folder / "scripts").mkdir()
+    for name in TRAINING:
+        source = ROOT / "scripts" / name
+        sources = sorted(source.glob("*.py")) if source.is_dir() else [source]
+        for path in sources:
+            target = folder / path.relative_to(ROOT)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
     texts = folder / "LICENSES"
     shutil.copytree(deps / "licenses", texts)
     licences.collect_go("./cmd/labelloop", texts / "go")
