@@ -42,22 +42,29 @@ type Head struct {
 
 // Settings, chosen on training queries of Banking77 and CLINC150 that were set aside, with seeds other than those reported.
 const (
-	priorScale  = 20.0 // factor on cosines with the prototypes that is believed beforehand
-	usualC      = 100.0
 	foldsAtMost = 5
-	foldCells   = 500_000 // rows x classes that are fitted for each strength, in all folds together
+	foldCells   = 360_000 // rows x classes that are fitted for each strength, in all folds together
 	looseFit    = 1e-4    // tolerance of the gradient in cross-validation, which only compares
 )
 
-// strengths are the values of C that cross-validation compares.
-var strengths = []float64{10, 30, 100, 300}
+// setting is what cross-validation chooses.
+type setting struct {
+	scale float64 // factor on cosines with the prototypes that is believed beforehand
+	c     float64 // inverse strength of the penalty
+}
+
+// usual is for too few labels to choose by; settings are compared where there are more. With many, nothing need be believed.
+var (
+	usual    = setting{20, 100}
+	settings = []setting{{20, 30}, {20, 100}, {20, 300}, {0, 10}, {0, 30}}
+)
 
 // Fit trains a head.
 //
 // Of each class there is a prototype: the mean of its name's embedding, its labelled items and its share of the pool
 // (prototypes.go). The regression is the maximum a posteriori estimate under a Gaussian prior around the zero-shot
-// classifier of these prototypes, each of which counts as one more example, too. Its strength is chosen by stratified
-// cross-validation of the log loss, unless there are fewer than four labels a class; the temperature (Guo et al., ICML
+// classifier of these prototypes, each of which counts as one more example, too. What is believed of it, and how strongly, is
+// chosen by stratified cross-validation of the log loss, unless there are fewer than four labels a class; the temperature (Guo et al., ICML
 // 2017) is fitted to the same folds' answers. Multi-label data have names as examples, and a prior around 0.
 func Fit(ctx context.Context, data Data, o Options) (Head, error) {
 	if err := data.check(); err != nil {
@@ -65,11 +72,11 @@ func Fit(ctx context.Context, data Data, o Options) (Head, error) {
 	}
 	t := &trainer{Data: data, Options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x68656164))}
 	t.prototypes = newPrototypes(&t.Data, t.rng)
-	h, err := t.validate(ctx)
+	h, chosen, err := t.validate(ctx)
 	if err != nil {
 		return Head{}, fmt.Errorf("train a head: %w", err)
 	}
-	fit, err := t.train(ctx, h.C)
+	fit, err := t.train(ctx, chosen)
 	if err != nil {
 		return Head{}, fmt.Errorf("train a head: %w", err)
 	}
@@ -163,29 +170,29 @@ type trainer struct {
 
 // train fits the head to all labels: once around the prototypes, and once more around those that the first fit's view of
 // the pool makes.
-func (t *trainer) train(ctx context.Context, c float64) (*activelearn.Logistic, error) {
+func (t *trainer) train(ctx context.Context, with setting) (*activelearn.Logistic, error) {
 	rows := make([]int, t.X.Rows)
 	for i := range rows {
 		rows[i] = i
 	}
 	centres := t.prototypes.of(rows)
-	fit, err := t.fit(rows, centres, c, 0, nil)
+	fit, err := t.fit(rows, centres, with, 0, nil)
 	if err != nil || !t.prototypes.learns() {
 		return fit, err
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return t.fit(rows, t.prototypes.refined(fit, rows), c, 0, fit)
+	return t.fit(rows, t.prototypes.refined(fit, rows), with, 0, fit)
 }
 
 // fit fits the regression to some rows and the prototypes.
-func (t *trainer) fit(rows []int, centres activelearn.Matrix, c, tolerance float64, start *activelearn.Logistic) (*activelearn.Logistic, error) {
+func (t *trainer) fit(rows []int, centres activelearn.Matrix, with setting, tolerance float64, start *activelearn.Logistic) (*activelearn.Logistic, error) {
 	x, y := t.X.Gather(rows), make([][]int, 0, len(rows)+centres.Rows)
 	for _, row := range rows {
 		y = append(y, t.Y[row])
 	}
-	r := activelearn.Regression{C: c, Start: start, Tolerance: tolerance}
+	r := activelearn.Regression{C: with.c, Start: start, Tolerance: tolerance}
 	if t.Balanced {
 		r.Weights = balanced(y, t.Classes)
 	}
@@ -201,7 +208,7 @@ func (t *trainer) fit(rows []int, centres activelearn.Matrix, c, tolerance float
 			r.Unbiased = true // people were asked about what a strategy chose: how often they gave a label says little
 			r.Prior = &activelearn.Logistic{Weights: activelearn.NewMatrix(t.Classes, x.Cols), Bias: make([]float32, t.Classes)}
 			for i, v := range centres.Data {
-				r.Prior.Weights.Data[i] = priorScale * v
+				r.Prior.Weights.Data[i] = float32(with.scale) * v
 			}
 		}
 	}

@@ -12,14 +12,17 @@ import (
 )
 
 // validate chooses the strength of the penalty and fits the temperature.
-func (t *trainer) validate(ctx context.Context) (Head, error) {
-	h := Head{Temperature: 1, C: usualC, Accuracy: math.NaN(), LogLoss: math.NaN()}
+func (t *trainer) validate(ctx context.Context) (Head, setting, error) {
+	h, chosen := Head{Temperature: 1, C: usual.c, Accuracy: math.NaN(), LogLoss: math.NaN()}, usual
 	if t.X.Rows < 2*foldsAtMost {
-		return h, nil
+		return h, chosen, nil
 	}
-	try := strengths
-	if t.X.Rows < 4*t.Classes {
-		try = []float64{usualC}
+	try := settings
+	switch {
+	case t.X.Rows < 4*t.Classes:
+		try = []setting{usual}
+	case t.Multi || t.Names.Rows == 0: // there is nothing to believe
+		try = []setting{{0, 10}, {0, 30}, {0, 100}, {0, 300}}
 	}
 	folds := foldsOf(t.Y, t.Classes, foldsAtMost, t.rng)
 	folds = folds[:min(foldsAtMost, max(1, foldCells/(t.X.Rows*t.Classes)))]
@@ -33,13 +36,13 @@ func (t *trainer) validate(ctx context.Context) (Head, error) {
 		centres := t.prototypes.quick(rows)
 		test := t.X.Gather(fold)
 		var fit *activelearn.Logistic
-		for i, c := range try {
+		for i, with := range try {
 			if ctx.Err() != nil {
-				return h, context.Cause(ctx)
+				return h, chosen, context.Cause(ctx)
 			}
 			var err error
-			if fit, err = t.fit(rows, centres, c, looseFit, fit); err != nil {
-				return h, err
+			if fit, err = t.fit(rows, centres, with, looseFit, fit); err != nil {
+				return h, chosen, err
 			}
 			probs := fit.Probs(test)
 			said[i].Rows, said[i].Data = said[i].Rows+probs.Rows, append(said[i].Data, probs.Data...)
@@ -54,16 +57,17 @@ func (t *trainer) validate(ctx context.Context) (Head, error) {
 		link = calibration.Sigmoid
 	}
 	h.LogLoss = math.Inf(1)
-	for i, c := range try {
+	for i, with := range try {
 		loss, temperature, err := cooledLoss(link, said[i], truth)
 		if err != nil {
-			return h, err
+			return h, chosen, err
 		}
 		if loss < h.LogLoss {
-			h.LogLoss, h.Temperature, h.C, h.Accuracy = loss, temperature, c, right(said[i], truth, t.Multi)
+			h.LogLoss, h.Temperature, h.Accuracy = loss, temperature, right(said[i], truth, t.Multi)
+			h.C, chosen = with.c, with
 		}
 	}
-	return h, nil
+	return h, chosen, nil
 }
 
 // cooledLoss gives the log loss at the temperature that suits probabilities best; at 1 where none can be fitted.
