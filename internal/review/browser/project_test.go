@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"io/fs"
 	"math"
 	"net"
 	"os"
@@ -31,6 +32,7 @@ type project struct {
 // newProject makes a project by the program, of a file or folder that import takes.
 func newProject(t testing.TB, task string, labels []string, source ...string) *project {
 	t.Helper()
+	watchSources(t)
 	p := &project{TB: t, dir: filepath.Join(t.TempDir(), "project"), labels: labels, guess: map[int64][]string{}}
 	p.run("init", p.dir, "--task", task, "--labels-file", write(t, "labels.txt", strings.Join(labels, "\n")+"\n"))
 	p.run(append([]string{"import", "--project", p.dir}, source...)...)
@@ -41,6 +43,18 @@ func (p *project) run(args ...string) {
 	p.Helper()
 	if said, err := exec.Command(program, args...).CombinedOutput(); err != nil {
 		p.Fatalf("labelloop %s: %v\n%s", strings.Join(args, " "), err, said)
+	}
+}
+
+// watchSources looks at the folders that the program is built from, as go test notes: a result that it keeps does not stand for
+// another program.
+func watchSources(t testing.TB) {
+	t.Helper()
+	for _, folder := range []string{"activelearn", "cmd", "inference", "internal", "models", "tokenize"} {
+		err := filepath.WalkDir(filepath.Join(repository, folder), func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
