@@ -82,15 +82,18 @@ func (e entry) open(version string) (*Model, error) {
 	return m, nil
 }
 
-// List opens every version in the registry: by directory, then by name, the current version of each name first. The
-// error joins those of the entries that could not be opened; the others are listed nonetheless.
+// List opens every version in the registry: by directory, then by name, the current version of each name first. That none
+// was chosen yet is no error here. The error joins those of the entries that could not be opened; the others are listed
+// nonetheless.
 func (r Registry) List() ([]*Model, error) {
 	found, err := r.entries()
 	errs := []error{err}
 	var list []*Model
 	for _, e := range found {
 		current, err := e.current()
-		errs = append(errs, err)
+		if _, chosen := os.Stat(filepath.Join(e.dir, currentName)); chosen == nil {
+			errs = append(errs, err)
+		}
 		versions := slices.Clone(e.versions)
 		if len(versions) == 0 {
 			versions = []string{""}
