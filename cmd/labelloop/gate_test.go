@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
@@ -71,17 +70,8 @@ func newContest(t *testing.T) *contest {
 // queries reads the first intents of CLINC150's test queries.
 func (c *contest) queries(t *testing.T) (pool, eval [][]string) {
 	t.Helper()
-	file, err := os.Open("../../testdata/clinc150/test.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	of := map[string][][]string{}
-	for _, row := range rows[1:] {
+	for _, row := range clincRows(t, "test.csv") {
 		of[row[1]] = append(of[row[1]], row)
 	}
 	c.labels = slices.Sorted(maps.Keys(of))[:intents]

@@ -24,10 +24,10 @@ func must(t *testing.T, args ...string) string {
 	return stdout
 }
 
-// queries reads n CLINC150 test queries, evenly spread, with their intents.
-func queries(t *testing.T, n int) (texts []string, gold map[string]string) {
+// clincRows reads a file of CLINC150: queries with their intents.
+func clincRows(t *testing.T, name string) [][]string {
 	t.Helper()
-	file, err := os.Open("../../testdata/clinc150/test.csv")
+	file, err := os.Open(filepath.Join("../../testdata/clinc150", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,13 @@ func queries(t *testing.T, n int) (texts []string, gold map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows = rows[1:]
+	return rows[1:]
+}
+
+// queries reads n CLINC150 test queries, evenly spread, with their intents.
+func queries(t *testing.T, n int) (texts []string, gold map[string]string) {
+	t.Helper()
+	rows := clincRows(t, "test.csv")
 	gold = map[string]string{}
 	for i := range n {
 		row := rows[i*len(rows)/n]

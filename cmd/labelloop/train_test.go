@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
@@ -20,17 +19,8 @@ var someIntents = []string{"weather", "translate", "book_flight", "pay_bill", "r
 // intentRows reads queries of someIntents, n of each, from a file of CLINC150.
 func intentRows(t *testing.T, file string, n int) (rows [][]string) {
 	t.Helper()
-	f, err := os.Open(filepath.Join("../../testdata/clinc150", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	all, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
 	count := map[string]int{}
-	for _, row := range all[1:] {
+	for _, row := range clincRows(t, file) {
 		if slices.Contains(someIntents, row[1]) && count[row[1]] < n {
 			count[row[1]]++
 			rows = append(rows, row)

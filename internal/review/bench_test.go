@@ -67,14 +67,13 @@ func BenchmarkAnnotate(b *testing.B) {
 						return
 					}
 					time.Sleep(pause/2 + rand.N(pause))
-					began := time.Now()
-					q := annotationRequest{Key: fmt.Sprint(who, "/", e.Item), Item: e.Item, Verdict: label.Accepted, Labels: []string{"refund"}, Round: e.Round}
-					if err := c.post("/api/annotate", q, &annotated{}); err != nil {
+					span, err := accept(c, who, e)
+					if err != nil {
 						b.Error(err)
 						return
 					}
 					mu.Lock()
-					took = append(took, time.Since(began))
+					took = append(took, span)
 					mu.Unlock()
 				}
 			}
