@@ -45,7 +45,7 @@ train-env: # PyTorch, for the methods of training that change the encoder
 	@$(FETCH) train
 
 .PHONY: demo-loop
-demo-loop: build ## go once around the loop: select, answer, train, judge, promote, roll back
+demo-loop: build ## go round the loop with known labels for people: select, train, judge, promote what is better
 	$(PYTHON) scripts/demo_loop.py
 
 .PHONY: fuzz

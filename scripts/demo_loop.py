@@ -1,5 +1,5 @@
-"""Goes round the whole loop on Banking77 with known labels as the oracle: zero-shot, rounds of 60 labels, a head, the gate, promotion
-and rollback. Run by `make demo-loop`; docs/tutorial.md tells the long version.
+"""Goes round the whole loop on Banking77 with known labels as the oracle: zero-shot, rounds of 60 labels, a head, the gate, and
+promotion of what it finds better. Run by `make demo-loop`; docs/tutorial.md tells the long version.
 
 The pool is a half of the questions in testdata, the other half judges: the figures are not those of the tutorial.
 """
