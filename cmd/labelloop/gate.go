@@ -29,7 +29,7 @@ func judge(ctx context.Context, s *sqlite.Store, candidate, reference *models.Mo
 	if err != nil {
 		return gate.Verdict{}, err
 	}
-	e := gate.Evidence{Labels: labels.Names(), MultiLabel: s.Project().MultiLabel, Truths: set.classes(labels)}
+	e := gate.Evidence{Labels: labels.Names(), MultiLabel: s.Project().MultiLabel, Truths: set.classes(labels), First: reference == nil}
 	e.Missing, e.Foreign = mismatch(e.Labels, candidate.Manifest)
 	fmt.Fprintf(log, "judging %s on %s evaluation items (version %d of the set)\n", candidate, thousands(len(set.items)), set.Version)
 	if e.Candidate, err = answers(ctx, s, candidate, set.items, e.Labels, log); err != nil {

@@ -285,22 +285,15 @@ func (s *selection) scores(ctx context.Context, items []int64, pool activelearn.
 	if len(labelled) == 0 {
 		return nil, nil
 	}
-	var fresh []int
-	for i := range items {
-		if pool.Labels[i] == nil {
-			fresh = append(fresh, i)
-		}
-	}
-	again, first, err := quality.ActiveLab(given, s.audit.rows(labelled), pool.Probs.Gather(fresh))
+	// Of the labelled items among them another score counts; to leave them out would copy what the model says of a million.
+	again, scores, err := quality.ActiveLab(given, s.audit.rows(labelled), pool.Probs)
 	if err != nil {
 		return nil, err
 	}
-	scores := make([]float64, len(items))
-	for i := range scores {
-		scores[i] = math.Inf(1)
-	}
-	for i, row := range fresh {
-		scores[row] = first[i]
+	for i, known := range pool.Labels {
+		if known != nil {
+			scores[i] = math.Inf(1)
+		}
 	}
 	for i, item := range labelled {
 		if row, ok := slices.BinarySearch(items, item); ok && !s.taken[item] {

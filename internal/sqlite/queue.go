@@ -122,6 +122,7 @@ func (s *Store) Lease(ctx context.Context, annotator string, n int, term time.Du
 	return entries, err
 }
 
+// SQLite would rather look for open entries by their state, and sort them all for the few that are wanted.
 const (
 	leased = `
 		SELECT q.id, q.round_id, q.item_id, q.position, q.reason, q.score, q.people
@@ -130,7 +131,7 @@ const (
 		ORDER BY q.round_id, q.position LIMIT ?3`
 	next = `
 		SELECT q.id, q.round_id, q.item_id, q.position, q.reason, q.score, q.people
-		FROM queue q
+		FROM queue q INDEXED BY queue_open
 		WHERE q.state = 'open'
 			AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.entry_id = q.id AND a.annotator_id = ?1
 				AND (a.annotation_id IS NOT NULL OR a.expires > ?2))

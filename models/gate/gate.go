@@ -13,7 +13,8 @@ import (
 // What a candidate is held to.
 const (
 	Alpha    = 0.05 // largest share of equally good candidates that are promoted; half of it for accuracy, half for macro-F1
-	Recall   = 0.10 // a label's recall may not be shown to have fallen by more
+	Recall   = 0.10 // a label's recall may not be shown to have fallen by more, unless its F1 is none the worse for it
+	First    = 0.50 // the same, before any model was promoted: nobody relies on one yet
 	ECE      = 0.02 // the expected calibration error may not be shown to have risen by more
 	Parity   = 1e-4 // largest difference between the logits of the exported file and of what was trained
 	Slowdown = 2.0  // a label may take so many times as long
@@ -34,6 +35,7 @@ type Evidence struct {
 	Truths     [][]int  // for each item its labels, as indexes into Labels; one unless MultiLabel
 	Candidate  Side
 	Reference  Side // the model in use
+	First      bool // no model is: the reference stands in for it
 
 	Missing   []string // labels of the set that the candidate can't give
 	Foreign   []string // labels that it gives and the set lacks

@@ -267,3 +267,39 @@ func TestEvidenceIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestOvercalledLabel: a label that was given to all that might be its own may lose recall, if its F1 does not pay for that.
+func TestOvercalledLabel(t *testing.T) {
+	const own, others = 40, 360
+	m := newMaker(4, 0, 3)
+	m.truths = append(slices.Repeat([]int{2}, own), slices.Repeat([]int{0}, others)...)
+	answers := func(found, strays int, p float64) [][]float32 {
+		rows := make([][]float32, 0, len(m.truths))
+		for i, truth := range m.truths {
+			given := truth
+			if truth == 2 && i >= found {
+				given = 1
+			}
+			if truth != 2 && i >= len(m.truths)-strays {
+				given = 2
+			}
+			rows = append(rows, sure(3, given, p))
+		}
+		return rows
+	}
+	before := answers(own, 80, 0.8)
+	for name, c := range map[string]struct {
+		after   [][]float32
+		promote bool
+		says    string
+	}{
+		"repaid":     {answers(25, 0, 0.96), true, "c is found less often, 100.0 % to 62.5 % of 40 items, but its F1 went from 50.0 % to 76.9 %"},
+		"not repaid": {answers(10, 20, 0.87), false, "by more than 10 points fell c from 100.0 % to 25.0 % of 40 items"},
+	} {
+		v := judged(t, m.evidence(before, c.after))
+		at := slices.IndexFunc(v.Checks, func(c Check) bool { return strings.HasPrefix(c.Name, "recall") })
+		if v.Promote != c.promote || !strings.Contains(v.Checks[at].Says, c.says) {
+			t.Errorf("%s: promote %v: %s", name, v.Promote, v.Checks[at].Says)
+		}
+	}
+}

@@ -11,7 +11,8 @@ type paired struct {
 	truths [][]int
 	before decisions
 	after  decisions
-	rule   bool // before is a rule
+	rule   bool    // before is a rule
+	bound  float64 // of a label's fall in recall
 }
 
 // decisions are one model's labels, and how sure it was of them.
@@ -26,7 +27,11 @@ type decisions struct {
 const least = 1e-7
 
 func pair(e Evidence) paired {
-	return paired{len(e.Labels), e.Truths, decide(e, e.Reference.Probs), decide(e, e.Candidate.Probs), e.Reference.Rule}
+	bound := Recall
+	if e.First {
+		bound = First
+	}
+	return paired{len(e.Labels), e.Truths, decide(e, e.Reference.Probs), decide(e, e.Candidate.Probs), e.Reference.Rule, bound}
 }
 
 func decide(e Evidence, probs [][]float32) decisions {
