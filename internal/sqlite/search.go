@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/labelloop/labelloop/internal/label"
 )
@@ -15,24 +13,36 @@ import (
 // Search gives the numbers of the items that are wanted, in the order that is asked for. Labels that are not in the set are an
 // error of kind label.ErrNotFound.
 func (s *Store) Search(ctx context.Context, q label.Search) (found []int64, err error) {
-	if q.Text != "" {
-		if all, err := s.wordsIndexed(ctx); err != nil {
-			return nil, err
-		} else if !all {
-			if err := s.IndexWords(ctx); err != nil {
-				return nil, err
+	err = s.read(ctx, "search", func(tx *sql.Tx) error {
+		var enough bool
+		if q.Text != "" {
+			if found, enough, err = parseText(q.Text).scan(ctx, tx, q); err != nil || enough {
+				return err
+			}
+			if err = indexed(ctx, tx); err != nil {
+				return err
 			}
 		}
-	}
-	err = s.read(ctx, "search", func(tx *sql.Tx) error {
-		b := search{Search: q, ctx: ctx, tx: tx}
-		query, possible, err := b.query()
-		if err == nil && possible {
-			found, err = integers(ctx, tx, query, b.args...)
-		}
+		found, err = find(ctx, tx, q)
 		return err
 	})
-	return found, err
+	if !errors.Is(err, errNotIndexed) {
+		return found, err
+	}
+	if err := s.IndexWords(ctx); err != nil {
+		return nil, err
+	}
+	return s.Search(ctx, q)
+}
+
+// find gives what one query does.
+func find(ctx context.Context, tx *sql.Tx, q label.Search) ([]int64, error) {
+	b := search{Search: q, ctx: ctx, tx: tx}
+	query, possible, err := b.query()
+	if err != nil || !possible {
+		return nil, err
+	}
+	return integers(ctx, tx, query, b.args...)
 }
 
 // search makes one query. It reads the index that promises the fewest items (its driver), and looks the others up; it
@@ -78,7 +88,10 @@ func (b *search) want(d driver, where, lookup string) {
 
 // query writes the query. It tells false where nothing can be found.
 func (b *search) query() (query string, possible bool, err error) {
-	rare := b.State != label.Unlabelled // people bring about the other states: there are seldom many such items
+	rare, err := b.rare()
+	if err != nil {
+		return "", false, err
+	}
 	for _, part := range []func() (bool, error){
 		b.words, b.labelled, b.disputed, b.annotator, b.queued,
 		func() (bool, error) { return b.inState(rare) }, b.changed, b.predicted, func() (bool, error) { return b.inState(!rare) },
@@ -89,6 +102,9 @@ func (b *search) query() (query string, possible bool, err error) {
 	}
 	if b.driver.from == "" {
 		b.driver = numbered("items x", "x.id")
+	}
+	if b.driver.from == "items x" && b.Sort == label.AtRandom && !rare {
+		b.driver.from += " INDEXED BY items_at_random" // SQLite would rather sort all items of a state
 	}
 	order := []string{b.driver.row}
 	after := b.bind(b.After)
@@ -138,34 +154,12 @@ func (b *search) words() (bool, error) {
 	if b.Text == "" {
 		return true, nil
 	}
-	match := matching(b.Text)
-	if match == "" {
+	words := parseText(b.Text)
+	if len(words) == 0 {
 		return false, nil
 	}
-	b.want(numbered("item_words x", "x.docid"), "x.item_words MATCH "+b.bind(match), "")
+	b.want(numbered("item_words x", "x.docid"), "x.item_words MATCH "+b.bind(words.match()), "")
 	return true, nil
-}
-
-// shortestBeginning is how many characters of a word must stand before its rest is guessed: shorter ones are those of too
-// many words.
-const shortestBeginning = 3
-
-// matching makes an expression of full-text search for the words of a text: all of them, the last one perhaps begun only.
-// Quoted, a word is no operator.
-func matching(text string) string {
-	var words []string
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '"' || r == '*' }) {
-		if strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
-			words = append(words, word)
-		}
-	}
-	if n := len(words); n > 0 && utf8.RuneCountInString(words[n-1]) >= shortestBeginning {
-		words[n-1] += "*"
-	}
-	for i, word := range words {
-		words[i] = `"` + word + `"`
-	}
-	return strings.Join(words, " ")
 }
 
 func (b *search) labelled() (bool, error) {
@@ -255,6 +249,19 @@ func (b *search) newest() (bool, error) {
 	err := b.tx.QueryRowContext(b.ctx, "SELECT coalesce(max(id), 0) FROM models").Scan(&model)
 	b.model, b.version = b.bind(model), model
 	return model != 0, err
+}
+
+// few is how many items are sorted within some tens of milliseconds.
+var few = 20_000 // but for tests
+
+// rare tells whether few items have the state that is asked for.
+func (b *search) rare() (bool, error) {
+	if b.State == label.AnyState {
+		return false, nil
+	}
+	var n int
+	err := b.tx.QueryRowContext(b.ctx, "SELECT count(*) FROM (SELECT 1 FROM items WHERE state = ? LIMIT ?)", b.State, few+1).Scan(&n)
+	return n <= few, err
 }
 
 func (b *search) inState(now bool) (bool, error) {

@@ -105,9 +105,11 @@ func TestSearchFindsWhatAFullLookDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 400 {
+	defer func(n int) { few = n }(few)
+	for range 600 {
+		few = []int{0, 50, items}[rng.IntN(3)]
 		q := everything
-		q.N = 1 + rng.IntN(60)
+		q.N = 1 + rng.IntN(60)>>rng.IntN(6) // few, so that more is looked up in the index of words
 		pick := func(of int, values ...string) string {
 			if rng.IntN(of) > 0 {
 				return ""

@@ -62,7 +62,11 @@ func Create(ctx context.Context, dir string, project label.Project) (*Store, err
 	}
 	if err == nil {
 		err = s.migrate(ctx, version, func(tx *sql.Tx) error {
-			_, err := tx.Exec("INSERT INTO project VALUES (1, ?, ?, ?)", project.Task, project.MultiLabel, now())
+			created := now()
+			if !project.Created.IsZero() {
+				created = project.Created.UnixMilli()
+			}
+			_, err := tx.Exec("INSERT INTO project VALUES (1, ?, ?, ?)", project.Task, project.MultiLabel, created)
 			return err
 		})
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -56,10 +57,15 @@ func (s *Store) indexSomeWords(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-// wordsIndexed tells whether the index of words holds every item.
-func (s *Store) wordsIndexed(ctx context.Context) (all bool, err error) {
-	err = s.read(ctx, "read the index of words of", func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT item >= (SELECT coalesce(max(id), 0) FROM items) FROM words_indexed").Scan(&all)
-	})
-	return all, err
+// errNotIndexed tells that items wait to be indexed.
+var errNotIndexed = errors.New("the index of words lacks items")
+
+// indexed is an error unless the index of words holds every item.
+func indexed(ctx context.Context, tx *sql.Tx) error {
+	var all bool
+	err := tx.QueryRowContext(ctx, "SELECT item >= (SELECT coalesce(max(id), 0) FROM items) FROM words_indexed").Scan(&all)
+	if err == nil && !all {
+		err = errNotIndexed
+	}
+	return err
 }

@@ -38,6 +38,8 @@ SEARCHES = {
     "a common word": {"q": "the"},
     "several words": {"q": "the city of"},
     "the beginning of a word": {"q": "sta"},
+    "a word, least sure first": {"q": "river", "sort": "confidence"},
+    "a word of those not labelled, at random": {"q": "river", "sort": "random", "state": "unlabelled"},
     "a common word, least sure first": {"q": "the", "sort": "confidence"},
     "a common word of those not labelled, least sure first": {"q": "the", "sort": "confidence", "state": "unlabelled"},
     "a common word at random": {"q": "the", "sort": "random"},
@@ -52,6 +54,7 @@ SEARCHES = {
     "label": {"label": "translate"},
     "annotator": {"annotator": "carol"},
     "at random": {"sort": "random"},
+    "not labelled, at random": {"sort": "random", "state": "unlabelled"},
     "disputed": {"disputed": "true"},
     "flagged": {"state": "flagged"},
 }
