@@ -18,10 +18,11 @@ func TestPlanHoldsEveryRowOnceWithinItsBudget(t *testing.T) {
 		seen := make([]int, len(sizes))
 		longest := 1 << 30
 		for _, batch := range Plan(sizes, budget) {
-			width := 0
+			width := sizes[batch[0]]
 			for _, at := range batch {
-				seen[at]++
-				width = max(width, sizes[at])
+				if seen[at]++; sizes[at] != width {
+					t.Fatalf("rows of %d and of %d tokens are in one batch", width, sizes[at])
+				}
 			}
 			if len(batch) > 1 && len(batch)*width > budget {
 				t.Fatalf("batch of %d x %d tokens is over the budget of %d", len(batch), width, budget)
@@ -38,6 +39,6 @@ func TestPlanHoldsEveryRowOnceWithinItsBudget(t *testing.T) {
 }
 
 func ExamplePlan() {
-	fmt.Println(Plan([]int{3, 40, 5, 38, 4}, 80))
-	// Output: [[1 3] [2 4 0]]
+	fmt.Println(Plan([]int{4, 40, 4, 40, 4, 40}, 80))
+	// Output: [[1 3] [5] [0 2 4]]
 }

@@ -40,7 +40,7 @@ func (t *NLI) Encode(ctx context.Context, items []label.Item) []Encoded {
 			to.Err = enc.Err
 		}
 		for _, tokens := range enc.Encodings {
-			to.Rows = append(to.Rows, Row{Tokens: tokens, Group: i % len(t.Hypotheses)})
+			to.Rows = append(to.Rows, Row{Tokens: tokens, Width: t.Text.padded(tokens.Len()), Group: i % len(t.Hypotheses)})
 		}
 	}
 	return out

@@ -10,7 +10,8 @@ import (
 // Task is one head: what goes into a graph for an item, and what the graph's answer means.
 //
 // An item becomes one or more rows (windows of a long text, one row per hypothesis of a zero-shot classifier). Rows
-// of many items are batched together, so a row must not depend on its neighbours.
+// of many items are batched together, so a row must not depend on its neighbours: only rows of one size are, and on one thread
+// of a CPU what ONNX Runtime makes of a row is then the same to the last bit, whatever stands beside it.
 type Task interface {
 	// Encode gives each item's rows, or the error that keeps that item from being labelled.
 	Encode(ctx context.Context, items []label.Item) []Encoded
@@ -24,15 +25,17 @@ type Task interface {
 type Row struct {
 	Tokens tokenize.Encoding
 	Pixels []byte // of a picture, resized and cropped: height x width x 3
+	Width  int    // tokens that it is padded to, where these are more than it has
 	Group  int    // which of the item's questions it belongs to: the hypothesis of a zero-shot classifier, else 0
 }
 
-// Size is what the row costs in a batch: the number of its tokens; 1 for a picture, for all of a model's are of one size.
+// Size is what the row costs in a batch: the number of its tokens, padding included; 1 for a picture, for all of a model's are
+// of one size.
 func (r Row) Size() int {
 	if r.Pixels != nil {
 		return 1
 	}
-	return r.Tokens.Len()
+	return max(r.Width, r.Tokens.Len())
 }
 
 // Encoder is the input side of a graph: *TextEncoder or *ImageEncoder.

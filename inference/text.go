@@ -26,7 +26,8 @@ type TextEncoder struct {
 	MaxLength int // tokens of one row, special tokens included
 	Long      Long
 	Stride    int // tokens that neighbouring windows share
-	Width     int // tokens that every row is padded to, for models that were trained so (SigLIP); 0: the batch's longest
+	Width     int // tokens that every row is padded to, for models that were trained so (SigLIP)
+	Steps     int // sizes of rows between a number of tokens and its double; 0: each has the size of its tokens
 
 	// Beside holds what else the graph takes: the pixels of a picture, where image and text share a graph.
 	Beside map[string]Tensor
@@ -52,17 +53,31 @@ func (e *TextEncoder) encode(ctx context.Context, items []label.Item) []Encoded 
 	for i, enc := range e.Tokenizer.EncodeBatch(ctx, inputs, e.options(tokenize.LongestFirst)) {
 		out[i].Err = enc.Err
 		for _, tokens := range enc.Encodings {
-			out[i].Rows = append(out[i].Rows, Row{Tokens: tokens})
+			out[i].Rows = append(out[i].Rows, Row{Tokens: tokens, Width: e.padded(tokens.Len())})
 		}
 	}
 	return out
 }
 
-// run feeds rows as one batch padded on the right to its longest row.
+// padded gives the tokens that a row of n is padded to. That depends on the row alone. The fewer sizes there are, the fuller
+// are the batches of rows of one size, and the more is padding: at most one token in Steps.
+func (e *TextEncoder) padded(n int) int {
+	unit := 1
+	for e.Steps > 0 && n >= 2*e.Steps*unit {
+		unit *= 2
+	}
+	width := (n + unit - 1) / unit * unit
+	if e.MaxLength > 0 {
+		width = min(width, max(n, e.MaxLength))
+	}
+	return max(width, e.Width)
+}
+
+// run feeds rows as one batch padded on the right to the size of its longest row.
 func (e *TextEncoder) run(ctx context.Context, s Session, rows []Row) (map[string]Tensor, error) {
-	width := max(e.Width, 1)
+	width := 1
 	for _, r := range rows {
-		width = max(width, r.Tokens.Len())
+		width = max(width, r.Size())
 	}
 	shape := []int64{int64(len(rows)), int64(width)}
 	fill := func(pad int64, of func(*tokenize.Encoding) []int64) Tensor {

@@ -84,7 +84,7 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	defer e.Close()
 	res := benchResult{Items: len(items), Start: time.Since(begin).Seconds(), Device: e.session.Device}
 	feeds := &recorder{Session: e.session}
-	stats, err := f.job(e, feeds, items).Run(ctx) // warms up, and keeps what the graph was fed
+	_, err = f.job(e, feeds, items).Run(ctx) // warms up, and keeps what the graph was fed
 	if err != nil {
 		return err
 	}
@@ -94,9 +94,12 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 	} else {
 		padded := 0
 		for _, feed := range feeds.feeds {
-			padded += len(feed["input_ids"].Int64)
+			padded += len(feed["attention_mask"].Int64)
+			for _, on := range feed["attention_mask"].Int64 {
+				res.Tokens += int(on)
+			}
 		}
-		res.Tokens, res.Padding = stats.Tokens, 1-float64(stats.Tokens)/float64(padded)
+		res.Padding = 1 - float64(res.Tokens)/float64(padded)
 	}
 	var encode, alone, whole, share []float64
 	rate := func(d time.Duration) float64 { return float64(len(items)) / d.Seconds() }

@@ -71,6 +71,7 @@ type summary struct {
 	Review   int      `json:"review"`
 	Known    int      `json:"known_labels,omitempty"`
 	Accuracy *float64 `json:"accuracy,omitempty"`
+	Repeats  int      `json:"repeats,omitempty"` // rows that the graph was not run on, being the same as earlier ones
 	Skipped  int      `json:"skipped,omitempty"` // files that are no pictures
 	Tokens   int      `json:"tokens,omitempty"`
 	Seconds  float64  `json:"seconds"`
@@ -174,8 +175,8 @@ func (f *labelFlags) interrupted(ctx context.Context, err error, stats pipeline.
 func (f *labelFlags) summarize(e *engine, stats pipeline.Stats, counted *tally, skipped int) summary {
 	s := summary{
 		Items: stats.Items, Resumed: stats.Resumed, Errors: stats.Errors, Review: stats.Review,
-		Accepted: stats.Items - stats.Errors - stats.Review,
-		Seconds:  stats.Elapsed.Seconds(), Rate: float64(stats.Items) / stats.Elapsed.Seconds(),
+		Accepted: stats.Items - stats.Errors - stats.Review, Repeats: stats.Repeats,
+		Seconds: stats.Elapsed.Seconds(), Rate: float64(stats.Items) / stats.Elapsed.Seconds(),
 		Model: e.model.String(), Device: e.session.Device, Output: f.output, Known: counted.known,
 	}
 	if e.model.Manifest.ReadsImages() {
@@ -225,6 +226,9 @@ func (s summary) text() string {
 	share("review", s.Review)
 	if s.Errors > 0 {
 		share("errors", s.Errors)
+	}
+	if s.Repeats > 0 {
+		fmt.Fprintf(&b, "  repeats   %s, labelled as the same content before\n", thousands(s.Repeats))
 	}
 	if s.Skipped > 0 {
 		fmt.Fprintf(&b, "  skipped   %s other files, by their names no pictures\n", thousands(s.Skipped))

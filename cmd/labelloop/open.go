@@ -97,6 +97,12 @@ const (
 	picturesAccelerator = 64
 )
 
+// Sizes of texts between a number of tokens and its double. A core is busy with few texts, and an accelerator with many.
+const (
+	stepsCPU         = 32
+	stepsAccelerator = 4
+)
+
 // Items that are batched together, and whose results are written at a time. Pictures wait for theirs decoded.
 const (
 	windowTexts    = 1024
@@ -280,7 +286,10 @@ func (f *modelFlags) textEncoder(e *engine) (inference.TextEncoder, error) {
 	if f.maxLength > 0 {
 		length = f.maxLength
 	}
-	text := inference.TextEncoder{Tokenizer: e.tokenizer, MaxLength: length, Long: inference.Long(f.long)}
+	text := inference.TextEncoder{Tokenizer: e.tokenizer, MaxLength: length, Long: inference.Long(f.long), Steps: stepsCPU}
+	if e.session.Device != ort.CPU {
+		text.Steps = stepsAccelerator
+	}
 	if text.Long != inference.LongTruncate {
 		text.Stride = min(f.stride, length/2)
 	}

@@ -327,6 +327,47 @@ func TestBatchInvariance(t *testing.T) {
 	}
 }
 
+// TestPlannedBatchesAreExact: in batches of rows of one size, as jobs make them, logits are the same to the last bit. Repeated
+// texts, which are run once, and resumed jobs rest on that.
+func TestPlannedBatchesAreExact(t *testing.T) {
+	data, err := os.ReadFile("../../testdata/wiki/wiki_sentences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := texts(strings.Split(string(data), "\n")[2000:2600])
+	e := openEngine(t, modelFlags{model: "minilm-clinc150"})
+	shuffle := rand.New(rand.NewPCG(8, 8))
+	var want [][]float32
+	for _, budget := range []int{1, 100, e.budget, 8 * e.budget} {
+		order := shuffle.Perm(len(items))
+		some := make([]label.Item, len(items))
+		for i, at := range order {
+			some[i] = items[at]
+		}
+		var rows []inference.Row
+		var sizes []int
+		for _, enc := range e.task.Encode(t.Context(), some) {
+			rows, sizes = append(rows, enc.Rows...), append(sizes, enc.Rows[0].Size())
+		}
+		got := make([][]float32, len(items))
+		for _, batch := range inference.Plan(sizes, budget) {
+			for i, v := range runBatches(t, e, rows, batch, len(batch)) {
+				if v != nil {
+					got[order[i]] = v
+				}
+			}
+		}
+		if want == nil {
+			want = got
+		}
+		for i := range got {
+			if !slices.Equal(got[i], want[i]) {
+				t.Fatalf("batches of %d tokens: text %d has other logits than alone", budget, i)
+			}
+		}
+	}
+}
+
 func runBatches(t *testing.T, e *engine, rows []inference.Row, order []int, size int) [][]float32 {
 	t.Helper()
 	out := make([][]float32, len(rows))

@@ -1,6 +1,6 @@
 // Package pipeline carries items from a source through encoding, inference and decision to a sink, in bounded
 // stages. Items are read in windows; a window's rows are batched by length, run on several workers, and its results
-// put in the order in which its items were read.
+// put in the order in which its items were read. Rows that are the same are run once.
 package pipeline
 
 import (
@@ -56,7 +56,9 @@ type Stats struct {
 	Errors  int           // results that are errors
 	Review  int           // results routed to review
 	Resumed int           // results an earlier run had put, which this one kept
-	Tokens  int           // tokens run, padding excluded
+	Tokens  int           // tokens, padding excluded, of repeated rows too
+	Rows    int           // rows, repeated ones too
+	Repeats int           // rows that were the same as an earlier one, and were not run
 	Elapsed time.Duration // since the job began
 	InRun   time.Duration // time within Session.Run, summed over workers
 }
@@ -102,6 +104,7 @@ type run struct {
 	stats Stats         // owned by write
 	inRun atomic.Int64  // nanoseconds
 	ran   atomic.Bool   // a batch has succeeded: the model works
+	again repeats       // owned by read
 	free  chan struct{} // holds one token per window in flight
 }
 
@@ -111,8 +114,8 @@ type window struct {
 	encoded []inference.Encoded
 	first   []int // row index of each item's first row
 	rows    []inference.Row
-	vectors [][]float32
-	errs    []error // per row
+	answers []*answer // per row; those of an earlier window are there when it has been put
+	fresh   []int     // rows that are no repeats
 	pending sync.WaitGroup
 }
 
@@ -153,9 +156,9 @@ func (r *run) read(ctx context.Context, windows chan<- *window, batches chan<- *
 			return nil
 		}
 		w := r.encode(ctx, items)
-		sizes := make([]int, len(w.rows))
-		for i, row := range w.rows {
-			sizes[i] = row.Size()
+		sizes := make([]int, len(w.fresh))
+		for i, at := range w.fresh {
+			sizes[i] = w.rows[at].Size()
 		}
 		plan := inference.Plan(sizes, r.Budget)
 		w.pending.Add(len(plan))
@@ -166,7 +169,7 @@ func (r *run) read(ctx context.Context, windows chan<- *window, batches chan<- *
 		}
 		for i, at := range plan {
 			select {
-			case batches <- &batch{window: w, at: at}:
+			case batches <- &batch{window: w, at: pick(w.fresh, at)}:
 			case <-ctx.Done():
 				w.pending.Add(i - len(plan)) // write waits for batches, and these will never be run
 				return nil
@@ -216,9 +219,23 @@ func (r *run) encode(ctx context.Context, items []label.Item) *window {
 		w.first[i] = len(w.rows)
 		w.rows = append(w.rows, enc.Rows...)
 	}
-	w.vectors = make([][]float32, len(w.rows))
-	w.errs = make([]error, len(w.rows))
+	w.answers = make([]*answer, len(w.rows))
+	for i, row := range w.rows {
+		var met bool
+		if w.answers[i], met = r.again.find(row); !met {
+			w.fresh = append(w.fresh, i)
+		}
+	}
 	return w
+}
+
+// pick gives those of a list at some places.
+func pick(list, at []int) []int {
+	picked := make([]int, len(at))
+	for i, j := range at {
+		picked[i] = list[j]
+	}
+	return picked
 }
 
 // infer runs batches until there are no more.
@@ -266,11 +283,12 @@ func (r *run) runRows(ctx context.Context, b *batch, at []int) error {
 	r.inRun.Add(int64(time.Since(begin)))
 	if err == nil {
 		r.ran.Store(true)
+		r.again.width.Store(int64(len(vectors[0])))
 	}
 	for i, j := range at {
-		b.errs[j] = err
+		*b.answers[j] = answer{err: err}
 		if err == nil {
-			b.vectors[j] = vectors[i]
+			b.answers[j].vector = vectors[i]
 		}
 	}
 	return err
@@ -292,8 +310,10 @@ func (r *run) write(ctx context.Context, windows <-chan *window) error {
 			return err
 		}
 		r.stats.Items += len(results)
+		r.stats.Rows += len(w.rows)
+		r.stats.Repeats += len(w.rows) - len(w.fresh)
 		for _, row := range w.rows {
-			r.stats.Tokens += row.Size()
+			r.stats.Tokens += row.Tokens.Len()
 		}
 		<-r.free
 		if r.Progress != nil {
@@ -319,14 +339,16 @@ func (r *run) result(w *window, i int) label.Result {
 		return res
 	}
 	from, to := w.first[i], w.first[i]+len(w.encoded[i].Rows)
-	for _, err := range w.errs[from:to] {
-		if err != nil {
-			res.Err = res.Item.Place.Errorf("%w", err)
+	vectors := make([][]float32, to-from)
+	for i, a := range w.answers[from:to] {
+		if a.err != nil {
+			res.Err = res.Item.Place.Errorf("%w", a.err)
 			return res
 		}
+		vectors[i] = a.vector
 	}
 	var err error
-	if res.Prediction, err = r.Task.Decode(w.rows[from:to], w.vectors[from:to]); err != nil {
+	if res.Prediction, err = r.Task.Decode(w.rows[from:to], vectors); err != nil {
 		res.Err = res.Item.Place.Errorf("%w", err)
 		return res
 	}

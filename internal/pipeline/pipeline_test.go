@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -46,7 +47,10 @@ func (e *echo) Encode(_ context.Context, items []label.Item) []inference.Encoded
 	out := make([]inference.Encoded, len(items))
 	for i, item := range items {
 		tokens := tokenize.Encoding{IDs: make([]int64, len(item.Text))}
-		out[i].Rows = []inference.Row{{Tokens: tokens}, {Tokens: tokens, Group: 1}}
+		tokens.IDs[0], _ = strconv.ParseInt(item.ID, 10, 64) // no item repeats another
+		twin := tokens
+		twin.TypeIDs = []int64{1}
+		out[i].Rows = []inference.Row{{Tokens: tokens}, {Tokens: twin, Group: 1}}
 	}
 	return out
 }
