@@ -22,6 +22,7 @@ import (
 // labelFlags are the flags of the verb label.
 type labelFlags struct {
 	modelFlags
+	timingFlags
 	columns              dataset.Columns
 	format, outputFormat string
 	output               string
@@ -44,7 +45,8 @@ func labelCommand() *cobra.Command {
 			return f.run(c.Context(), inputs, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	f.bind(c)
+	f.modelFlags.bind(c)
+	f.timingFlags.bind(c)
 	flags := c.Flags()
 	flags.StringVarP(&f.columns.Text, "column", "c", "", "column or field that holds the text, or the picture's path (default: text, sentence, ...; image, path, ...)")
 	flags.StringVar(&f.columns.Root, "image-root", "", "folder that a table's paths of pictures are relative to (default: the table's own)")
@@ -110,12 +112,17 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 		return err
 	}
 	counted := &tally{Sink: sink}
+	times, err := f.timingFlags.start(e.workers, stderr)
+	if err != nil {
+		return errors.Join(err, sink.Close())
+	}
 	bar := newMeter(stderr, source.Progress)
 	stats, err := pipeline.Job{
 		Source: source, Sink: counted, Task: e.task, Session: e.session, Decide: f.route, Model: e.model.String(),
-		Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show,
+		Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show, Watch: times.watch,
 	}.Run(ctx)
 	bar.close()
+	err = errors.Join(err, times.close())
 	if err == nil {
 		err = sink.Finish()
 	}

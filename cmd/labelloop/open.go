@@ -91,7 +91,7 @@ func (f *modelFlags) bindPrompts(c *cobra.Command) {
 // Sizes of a batch where --batch does not say, in tokens and in pictures. A processor core is fastest while a batch's
 // activations stay in its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
 const (
-	tokensCPU           = 512
+	tokensCPU           = 384
 	tokensAccelerator   = 16384
 	picturesCPU         = 8
 	picturesAccelerator = 64

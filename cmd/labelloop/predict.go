@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -24,6 +25,7 @@ import (
 type predictFlags struct {
 	projectFlags
 	modelFlags
+	timingFlags
 	first []int64 // items that are labelled before the others, again where they were
 }
 
@@ -46,6 +48,7 @@ in use (labelloop train, labelloop models promote).`,
 	f.projectFlags.bind(c)
 	f.bindModel(c)
 	f.bindPrompts(c)
+	f.timingFlags.bind(c)
 	return c
 }
 
@@ -108,10 +111,14 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	}
 	source := newStoreSource(ctx, s, filter, counts)
 	defer source.stop()
+	times, err := f.timingFlags.start(e.workers, stderr)
+	if err != nil {
+		return err
+	}
 	bar := newMeter(stderr, source.progress)
 	job := pipeline.Job{
 		Sink: sink, Task: e.task, Session: e.session, Decide: func(label.Prediction) label.Route { return label.Review },
-		Model: e.model.String(), Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show,
+		Model: e.model.String(), Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show, Watch: times.watch,
 	}
 	if len(f.first) > 0 {
 		job.Source = &listSource{store: s, items: f.first}
@@ -122,6 +129,7 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	job.Source = source
 	stats, err := job.Run(ctx)
 	bar.close()
+	err = errors.Join(err, times.close())
 	if err != nil {
 		return fmt.Errorf("%w (%s items are kept; the same command goes on)", err, thousands(stats.Items))
 	}

@@ -41,6 +41,7 @@ type Job struct {
 	Budget   int    // padded tokens of a batch
 	Window   int    // items of a window
 	Progress func(Stats)
+	Watch    func(Span) // called by several goroutines
 }
 
 // windowBytes closes a window of long texts, or of pictures out of an archive, early, so that memory stays bounded.
@@ -60,7 +61,6 @@ type Stats struct {
 	Rows    int           // rows, repeated ones too
 	Repeats int           // rows that were the same as an earlier one, and were not run
 	Elapsed time.Duration // since the job began
-	InRun   time.Duration // time within Session.Run, summed over workers
 }
 
 // Run labels everything the source gives. When ctx ends, what was put stays and ctx's error is returned. Only a
@@ -84,13 +84,12 @@ func (j Job) Run(ctx context.Context) (Stats, error) {
 		defer close(batches)
 		return r.read(ctx, windows, batches)
 	})
-	for range max(1, j.Workers) {
-		stage(func() error { return r.infer(ctx, batches) })
+	for worker := range max(1, j.Workers) {
+		stage(func() error { return r.infer(ctx, firstWorker+worker, batches) })
 	}
 	stage(func() error { return r.write(ctx, windows) })
 	stages.Wait()
 	r.stats.Elapsed = time.Since(r.start)
-	r.stats.InRun = time.Duration(r.inRun.Load())
 	if ctx.Err() != nil {
 		return r.stats, context.Cause(ctx)
 	}
@@ -102,7 +101,6 @@ type run struct {
 	Job
 	start time.Time
 	stats Stats         // owned by write
-	inRun atomic.Int64  // nanoseconds
 	ran   atomic.Bool   // a batch has succeeded: the model works
 	again repeats       // owned by read
 	free  chan struct{} // holds one token per window in flight
@@ -136,10 +134,12 @@ func (r *run) read(ctx context.Context, windows chan<- *window, batches chan<- *
 		case <-ctx.Done():
 			return nil
 		}
+		begin := time.Now()
 		items, err := r.nextWindow(ctx)
 		if err != nil {
 			return err
 		}
+		r.watched(Reading, readLane, len(items), begin)
 		if skipping && kept+len(items) <= done && len(items) > 0 {
 			kept += len(items)
 			<-r.free
@@ -155,7 +155,9 @@ func (r *run) read(ctx context.Context, windows chan<- *window, batches chan<- *
 		if len(items) == 0 {
 			return nil
 		}
+		begin = time.Now()
 		w := r.encode(ctx, items)
+		r.watched(Encoding, readLane, len(items), begin)
 		sizes := make([]int, len(w.fresh))
 		for i, at := range w.fresh {
 			sizes[i] = w.rows[at].Size()
@@ -239,13 +241,15 @@ func pick(list, at []int) []int {
 }
 
 // infer runs batches until there are no more.
-func (r *run) infer(ctx context.Context, batches <-chan *batch) error {
+func (r *run) infer(ctx context.Context, lane int, batches <-chan *batch) error {
 	for b := range batches {
 		if ctx.Err() != nil {
 			b.pending.Done()
 			continue
 		}
+		begin := time.Now()
 		err := r.runBatch(ctx, b)
+		r.watched(Running, lane, len(b.at), begin)
 		b.pending.Done()
 		if err != nil {
 			return err
@@ -278,9 +282,7 @@ func (r *run) runRows(ctx context.Context, b *batch, at []int) error {
 	for i, j := range at {
 		rows[i] = b.rows[j]
 	}
-	begin := time.Now()
 	vectors, err := r.Task.Run(ctx, r.Session, rows)
-	r.inRun.Add(int64(time.Since(begin)))
 	if err == nil {
 		r.ran.Store(true)
 		r.again.width.Store(int64(len(vectors[0])))
@@ -301,6 +303,7 @@ func (r *run) write(ctx context.Context, windows <-chan *window) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		begin := time.Now()
 		results := make([]label.Result, len(w.items))
 		for i := range results {
 			results[i] = r.result(w, i)
@@ -309,6 +312,7 @@ func (r *run) write(ctx context.Context, windows <-chan *window) error {
 		if err := r.Sink.Put(ctx, results); err != nil {
 			return err
 		}
+		r.watched(Writing, writeLane, len(results), begin)
 		r.stats.Items += len(results)
 		r.stats.Rows += len(w.rows)
 		r.stats.Repeats += len(w.rows) - len(w.fresh)
