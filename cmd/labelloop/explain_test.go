@@ -95,6 +95,21 @@ func TestExplanationsByTheModel(t *testing.T) {
 	}
 }
 
+// TestExplanationOfASureSuggestion explains one whose probability no word by itself can move.
+func TestExplanationOfASureSuggestion(t *testing.T) {
+	const text = "skip to next track"
+	dir := filepath.Join(t.TempDir(), "project")
+	must(t, "init", dir, "--labels", "next_song,weather,book_flight")
+	must(t, "import", "--project", dir, writeCSV(t, []string{"text"}, [][]string{{text}}))
+	must(t, "predict", "--project", dir, "--model", "minilm-clinc150")
+	links, _ := served(t, "--project", dir, "--addr", "127.0.0.1:0")
+	var e explained
+	visitor(t, links[0])("/api/explain/1", 200, &e)
+	if word, weight := e.best(text); e.Label != "next_song" || e.Prob < 0.999 || word != "next" || weight < math.Ln10 {
+		t.Errorf("%+v; %q speaks for it by %.3f", e, word, weight)
+	}
+}
+
 func TestExplanationsNeedTheModel(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "project")
 	must(t, "init", dir, "--labels", "refund,weather")

@@ -15,6 +15,10 @@ import (
 // LibraryName is the file that Load looks for in a library folder.
 const LibraryName = "libonnxruntime.so"
 
+// noTelemetry, set in the environment, keeps the runtime from telling its makers over the network what it runs, which a few
+// seconds after a session is opened it does otherwise.
+const noTelemetry = "ORT_DISABLE_TELEMETRY"
+
 var (
 	loading sync.Mutex
 	loaded  string // full path of the library in use
@@ -37,6 +41,9 @@ func Load(dirs ...string) error {
 			continue
 		}
 		onnx.SetSharedLibraryPath(path)
+		if err := os.Setenv(noTelemetry, "1"); err != nil {
+			return fmt.Errorf("load ONNX Runtime: %w", err)
+		}
 		// Errors are returned; the runtime need not print them too.
 		if err := onnx.InitializeEnvironment(onnx.WithLogLevelFatal()); err != nil {
 			return fmt.Errorf("load ONNX Runtime from %s: %w", path, err)

@@ -53,6 +53,10 @@ func Open(path string, o Options) (*Session, error) {
 		return nil, fmt.Errorf("open %s: set threads: %w", path, err)
 	}
 	if s.Device == CPU {
+		// The runtime would keep a plan of memory for every shape that it meets, and texts have many.
+		if err := options.SetMemPattern(false); err != nil {
+			return nil, fmt.Errorf("open %s: plan no memory: %w", path, err)
+		}
 		if err := options.AddSessionConfigEntry("optimization.disable_specified_optimizers", slowFusions); err != nil {
 			return nil, fmt.Errorf("open %s: choose fusions: %w", path, err)
 		}
@@ -80,6 +84,7 @@ func (s *Session) readSignature(path string) (inputs []string, err error) {
 	if err := options.AddSessionConfigEntry("session.disable_prepacking", "1"); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
+	defer trim()
 	in, out, err := onnx.GetInputOutputInfoWithOptions(path, options)
 	if err != nil {
 		return nil, badGraph(path, err)
@@ -189,5 +194,6 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
+	defer trim()
 	return s.session.Destroy()
 }

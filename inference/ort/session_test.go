@@ -3,9 +3,12 @@ package ort
 import (
 	"context"
 	"errors"
+	"flag"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +145,49 @@ func TestCloseWaitsForRuns(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
+}
+
+// cycles is how often TestLoadAndUnload loads a model; a long run tells more.
+var cycles = flag.Int("cycles", 400, "times that a model is loaded and unloaded")
+
+// TestLoadAndUnload holds that a model which is closed leaves nothing behind.
+func TestLoadAndUnload(t *testing.T) {
+	var after int // resident bytes when a quarter is done
+	for i := range *cycles {
+		s, err := Open(graph, Options{Device: CPU, Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Run(t.Context(), feeds(s, 2, 8)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if i == *cycles/4 {
+			after = resident(t)
+		}
+	}
+	grown := resident(t) - after
+	t.Logf("%d times: %d KiB more than after a quarter of them", *cycles, grown>>10)
+	if most := 8 << 20; grown > most {
+		t.Errorf("memory grew by %d bytes in %d times, want at most %d", grown, *cycles-*cycles/4, most)
+	}
+}
+
+// resident gives the bytes of memory that the process holds.
+func resident(t *testing.T) int {
+	t.Helper()
+	runtime.GC()
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(data))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * os.Getpagesize()
 }
 
 func TestBadFeeds(t *testing.T) {

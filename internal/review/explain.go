@@ -33,12 +33,13 @@ type span struct {
 	Part   int     `json:"part"`  // 0: the text, 1: the second text of a pair
 	Start  int     `json:"start"` // in code points
 	End    int     `json:"end"`
-	Weight float64 `json:"weight"` // probability of the label less that without the span: above 0 it speaks for the label
+	Weight float64 `json:"weight"` // log-odds of the label less those without the span: above 0 it speaks for the label
 }
 
 // getExplanation explains the suggestion for an item by occlusion (Zeiler and Fergus 2014, "Visualizing and understanding
 // convolutional networks"; for words Li, Monroe and Jurafsky 2016, "Understanding neural networks through representation
-// erasure"): each word is left out in turn, and the model that suggests judges what is left. One item is explained at a time.
+// erasure"): each word is left out in turn, and the model that suggests judges what is left. Its own log-odds are compared, for
+// a probability near 1 hardly moves, and a calibrated one may stand still. One item is explained at a time.
 func (s *Server) getExplanation(r *http.Request, who string) (any, error) {
 	number, err := itemOf(r)
 	if err != nil {
@@ -108,19 +109,36 @@ func (s *Server) explain(ctx context.Context, m label.Model, it label.Item) (*ex
 	if err != nil {
 		return nil, err
 	}
+	shown := rows[0] // as the page shows it
 	if m.Calibration != nil {
-		for i := range rows {
-			if rows[i], err = s.Calibrate(m.Calibration, rows[i]); err != nil {
-				return nil, fmt.Errorf("calibrate model %s: %w", m, err)
+		if shown, err = s.Calibrate(m.Calibration, shown); err != nil {
+			return nil, fmt.Errorf("calibrate model %s: %w", m, err)
+		}
+	}
+	top, _ := label.Probabilities{Probs: shown}.Top(false)
+	multi := s.Store.Project().MultiLabel
+	whole := logOdds(rows[0], top, multi)
+	for i := range spans {
+		spans[i].Weight = whole - logOdds(rows[i+1], top, multi)
+	}
+	name, err := s.labelOf(ctx, m, top)
+	return &explanation{Label: name, Model: m.String(), Prob: float64(shown[top]), Spans: spans}, err
+}
+
+// logOdds gives the natural logarithm of a label's odds by the probabilities of all labels. Where one of the labels is right, the
+// others' sum stands for 1 - p: near 1 a float32 can't tell what is missing, near 0 it can.
+func logOdds(probs []float32, at int, multi bool) float64 {
+	p := float64(probs[at])
+	other := max(1-p, 0x1p-25) // half a step of a float32 below 1
+	if !multi {
+		other = math.SmallestNonzeroFloat32
+		for i, q := range probs {
+			if i != at {
+				other += float64(q)
 			}
 		}
 	}
-	top, _ := label.Probabilities{Probs: rows[0]}.Top(false)
-	for i := range spans {
-		spans[i].Weight = float64(rows[0][top]) - float64(rows[i+1][top])
-	}
-	name, err := s.labelOf(ctx, m, top)
-	return &explanation{Label: name, Model: m.String(), Prob: float64(rows[0][top]), Spans: spans}, err
+	return math.Log(max(p, math.SmallestNonzeroFloat32)) - math.Log(other)
 }
 
 // labelOf is the present name of the label that a model has at a place.

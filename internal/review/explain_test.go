@@ -52,19 +52,44 @@ func TestExplanation(t *testing.T) {
 	s := open(t, 3)
 	var e explanation
 	s.call(t, 200, "ann", "/api/explain/1", "", &e)
-	want := []span{{0, 0, 6, 0.125}, {0, 7, 13, 0.5}, {0, 14, 19, -0.125}, {0, 20, 21, 0}}
+	want := []span{{0, 0, 6, 0.182322}, {0, 7, 13, 1.098612}, {0, 14, 19, -0.154151}, {0, 20, 21, 0}} // ln(6/5), ln 3, ln(6/7)
+	for i := range e.Spans {
+		e.Spans[i].Weight = math.Round(1e6*e.Spans[i].Weight) / 1e6
+	}
 	if e.Label != "refund" || e.Model != "m@1" || e.Prob != 0.75 || fmt.Sprint(e.Spans) != fmt.Sprint(want) {
 		t.Errorf("explanation is %+v", e)
 	}
 	s.refused(t, 404, "ann", "/api/explain/4", "", "no such item")
 	s.refused(t, 404, "ann", "/api/explain/one", "", "no such item")
-	// A calibrated model is explained by what the page shows of it.
+	// Of a calibrated model the page shows calibrated probabilities; the words' weights are the model's own.
 	m := s.model
 	m.Calibration = []byte("{}")
 	_, err := s.store.RegisterModel(t.Context(), m)
 	must(t, err)
-	if s.call(t, 200, "ann", "/api/explain/1", "", &e); math.Abs(e.Prob-0.375) > 1e-9 || math.Abs(e.Spans[1].Weight-0.25) > 1e-9 {
+	if s.call(t, 200, "ann", "/api/explain/1", "", &e); e.Prob != 0.375 || math.Abs(e.Spans[1].Weight-math.Log(3)) > 1e-6 {
 		t.Errorf("calibrated, the explanation is %+v", e)
+	}
+}
+
+func TestLogOdds(t *testing.T) {
+	for _, c := range []struct {
+		probs []float32
+		multi bool
+		want  float64
+	}{
+		{[]float32{0.5, 0.25, 0.25}, false, 0},
+		{[]float32{0.2, 0.5, 0.3}, false, math.Log(0.25)},
+		{[]float32{0.8, 0.8, 0.1}, true, math.Log(4)},
+		{[]float32{1, 1e-9, 1e-9}, false, math.Log(0.5e9)}, // 1 is what is left of 1 - 2e-9 in a float32
+		{[]float32{1, 1e-20}, false, 20 * math.Log(10)},
+		{[]float32{1, 0}, false, -math.Log(math.SmallestNonzeroFloat32)},
+		{[]float32{0, 1}, false, math.Log(math.SmallestNonzeroFloat32)},
+		{[]float32{1, 0}, true, 25 * math.Ln2},
+		{[]float32{0, 1}, true, math.Log(math.SmallestNonzeroFloat32)},
+	} {
+		if got := logOdds(c.probs, 0, c.multi); math.Abs(got-c.want) > 1e-5 {
+			t.Errorf("of %v, several: %v: the log-odds of the first are %v, want %v", c.probs, c.multi, got, c.want)
+		}
 	}
 }
 

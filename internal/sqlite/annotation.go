@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/labelloop/labelloop/internal/label"
@@ -22,6 +23,9 @@ func (s *Store) Annotate(ctx context.Context, a label.Annotation) (kept label.An
 		p, err := newAppender(tx, s.project)
 		if err == nil {
 			kept, err = p.annotate(ctx, a)
+		}
+		if err == nil {
+			err = p.settle(ctx)
 		}
 		return err
 	})
@@ -42,24 +46,26 @@ func (s *Store) AnnotateAll(ctx context.Context, list []label.Annotation) ([]err
 				return ctx.Err()
 			}
 			kept, err := p.annotate(ctx, a)
-			if list[i].ID = kept.ID; errors.Is(err, label.ErrUsage) || errors.Is(err, label.ErrNotFound) || errors.Is(err, label.ErrConflict) {
-				refused[i] = err
+			told := advised(err)
+			if list[i].ID = kept.ID; errors.Is(told, label.ErrUsage) || errors.Is(told, label.ErrNotFound) || errors.Is(told, label.ErrConflict) {
+				refused[i] = told
 			} else if err != nil {
 				return err
 			}
 		}
-		return nil
+		return p.settle(ctx)
 	})
 	return refused, err
 }
 
-// appender appends annotations in one transaction.
+// appender appends annotations in one transaction, at the end of which their items are settled.
 type appender struct {
 	tx       *sql.Tx
 	project  label.Project
 	revision int64            // of the present label set
 	labels   map[string]int64 // of the present label set, as far as looked up
 	people   map[string]int64
+	touched  []int64 // items that are to be settled
 }
 
 func newAppender(tx *sql.Tx, project label.Project) (*appender, error) {
@@ -127,7 +133,7 @@ func (p *appender) annotate(ctx context.Context, a label.Annotation) (label.Anno
 	return kept, p.answer(kept)
 }
 
-// append appends an annotation and settles its item.
+// append appends an annotation.
 func (p *appender) append(a label.Annotation) (label.Annotation, error) {
 	if a.Revision == 0 {
 		a.Revision = p.revision
@@ -181,12 +187,23 @@ func (p *appender) append(a label.Annotation) (label.Annotation, error) {
 			return a, err
 		}
 	}
-	return a, p.settle(a.Item)
+	p.touched = append(p.touched, a.Item)
+	return a, nil
 }
 
-// settle brings the state and the labels that are kept with an item up to date with its annotations.
-func (p *appender) settle(item int64) error {
-	return settle(p.tx, settling, item)
+// settle brings the states and the labels that are kept with items up to date with their annotations. An item takes as long as
+// it has annotations: once for each of them would be too long where many are of one item.
+func (p *appender) settle(ctx context.Context) error {
+	slices.Sort(p.touched)
+	for _, item := range slices.Compact(p.touched) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := settle(p.tx, settling, item); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func settle(tx *sql.Tx, queries []string, item int64) error {

@@ -104,8 +104,10 @@ func TestAnnotationsAreChecked(t *testing.T) {
 	}
 	refused, err := s.AnnotateAll(t.Context(), []label.Annotation{
 		says("2", "ada", 1, label.Accepted, "z"), says("taken", "ada", 1, label.Accepted, "x"), says("3", "cy", 7, label.Skipped), says("4", "bob", 1, label.Accepted, "y"),
+		{Key: "5", Annotator: "bob", Item: 1, Verdict: label.Skipped, Model: 9}, {Key: "6", Annotator: "bob", Item: 1, Verdict: label.Skipped, Round: 9},
 	})
-	if err != nil || refused[0] == nil || refused[1] != nil || refused[2] == nil || refused[3] != nil {
+	if err != nil || refused[0] == nil || refused[1] != nil || refused[2] == nil || refused[3] != nil ||
+		!errors.Is(refused[4], label.ErrNotFound) || !errors.Is(refused[5], label.ErrNotFound) {
 		t.Errorf("of many are refused %v, %v", refused, err)
 	}
 	stands(t, s, 1, label.Labelled, "y")

@@ -60,7 +60,10 @@ func (s *Store) Import(ctx context.Context, items []label.Item, split label.Spli
 				return it.Place.Errorf("%w", err)
 			}
 		}
-		return nil
+		if b.appender == nil {
+			return nil
+		}
+		return b.appender.settle(ctx)
 	})
 	if err != nil {
 		return label.ImportReport{}, nil, err

@@ -42,7 +42,7 @@ func (s *Store) Undo(ctx context.Context, annotator, key string) (back []label.A
 				return err
 			}
 		}
-		return nil
+		return p.settle(ctx)
 	})
 	if err != nil {
 		return nil, err

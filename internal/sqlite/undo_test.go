@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/labelloop/labelloop/internal/label"
 )
@@ -53,6 +55,29 @@ func TestUndoTakesBackWhatWasDecidedInOne(t *testing.T) {
 	stands(t, s, 7, label.Labelled, "x")
 	stands(t, s, 1, label.Labelled, "x") // by bob
 	stands(t, s, 3, label.Unlabelled)
+	sound(t, s)
+}
+
+// TestManyOfOneItem decides on one item as often as a request of the review page may, and takes that back, within the time that
+// the page's server gives an answer.
+func TestManyOfOneItem(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s := create(t, texts, "x", "y")
+	several(t, s, 1)
+	list := make([]label.Annotation, 10_000)
+	for i := range list {
+		list[i] = says(fmt.Sprint("k", i), "ada", 1, label.Corrected, []string{"x", "y"}[i%2])
+		list[i].Group = "g"
+	}
+	if _, err := s.AnnotateAll(ctx, list); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, s, 1, label.Labelled, "y")
+	if back, err := s.Undo(ctx, "ada", "u"); err != nil || len(back) != len(list) {
+		t.Errorf("%d are taken back, %v", len(back), err)
+	}
+	stands(t, s, 1, label.Unlabelled)
 	sound(t, s)
 }
 

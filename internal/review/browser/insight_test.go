@@ -7,19 +7,36 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/sqlite"
 )
 
-// TestExplanation marks the words that speak for what a real model suggests.
+// TestExplanation marks the words that speak for what a real model suggests, in the queue and where people disagree.
 func TestExplanation(t *testing.T) {
 	const text = "what would the word for <grass> be in 🇫🇮 finland"
 	p := newProject(t, label.TextClassification, []string{"transfer", "weather", "translate", "spelling"},
-		table(t, [][]string{{"text"}, {text}, {"will it rain in paris tomorrow"}}))
+		table(t, [][]string{{"text"}, {text}, {"will it rain in paris tomorrow"}, {"how do you say hello in french"}}))
 	p.run("predict", "--project", p.dir, "--model", "minilm-clinc150")
 	p.enqueue(upTo(2), 1)
+	p.use(func(s *sqlite.Store) error {
+		for who, name := range map[string]string{"bob": "translate", "cara": "spelling"} {
+			said := label.Annotation{Key: who, Item: 3, Annotator: who, At: time.Now(), Verdict: label.Corrected, Labels: []string{name}}
+			if _, err := s.Annotate(t.Context(), said); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	page := open(t, p.serve("ann").links["ann"], desk)
+	inspect := func(name string) {
+		for _, l := range []look{desk, deskDark, phone, phoneDark} {
+			page.look(l)
+			page.inspect(view{name: name}, l)
+		}
+		page.look(desk)
+	}
 	page.until("document.querySelector('.accept')")
 	page.press(".")
 	page.until("document.querySelector('.explained')")
@@ -33,13 +50,7 @@ func TestExplanation(t *testing.T) {
 	if said := read[string](page, "document.getElementById('live').textContent"); !strings.HasPrefix(said, "For translate: ") {
 		t.Errorf("screen readers are told %q", said)
 	}
-	for _, l := range []look{desk, phoneDark} {
-		page.look(l)
-		for _, fault := range page.axe() {
-			t.Errorf("%s: %s", l.name, fault)
-		}
-	}
-	page.look(desk)
+	inspect("an explanation")
 	page.press(".")
 	page.until("document.querySelector('.text:not(.explained)')")
 	page.press(".", "Enter") // who goes on does not wait for it
@@ -50,6 +61,14 @@ func TestExplanation(t *testing.T) {
 		t.Errorf("the explanation is of %q", got)
 	}
 	page.saved()
+	page.goTo("disagreements")
+	page.until("document.querySelectorAll('.opinions li').length === 2")
+	page.press(".")
+	page.until("document.querySelector('.explained')")
+	if legend := page.text(".legend"); !strings.Contains(legend, "translate") || !strings.Contains(legend, "say +") {
+		t.Errorf("where people disagree, %q stands below", legend)
+	}
+	inspect("an explanation where people disagree")
 	page.clean()
 }
 

@@ -1,7 +1,7 @@
 import { get } from './api.js';
 import { element, percent } from './element.js';
 
-const least = 0.01; // change of a probability that is shown
+const least = { weight: 0.1, share: 0.1 }; // change of the log-odds that is shown, and its share of the greatest
 const listed = { for: 5, against: 3 }; // words in the legend
 
 // explained asks which words of an entry speak for its suggestion, and gives a promise of {shown, summary}: the text with
@@ -11,10 +11,11 @@ export async function explained(entry, signal) {
   const { label, prob, spans } = await get(`/api/explain/${entry.item}`, {}, signal);
   const parts = [entry.text, entry.pair].filter(Boolean).map((text) => [...text]);
   const first = entry.text ? 0 : 1; // the part that stands first
-  const most = Math.max(least, ...spans.map((s) => Math.abs(s.weight)));
-  const words = spans.map((s) => ({ ...s, text: parts[s.part - first].slice(s.start, s.end).join('') }));
-  const strongest = (sign) =>
-    words.filter((w) => sign * w.weight >= least).sort((a, b) => sign * (b.weight - a.weight));
+  const most = Math.max(...spans.map((s) => Math.abs(s.weight)));
+  const words = spans
+    .filter((s) => Math.abs(s.weight) >= Math.max(least.weight, least.share * most))
+    .map((s) => ({ ...s, text: parts[s.part - first].slice(s.start, s.end).join('') }));
+  const strongest = (sign) => words.filter((w) => sign * w.weight > 0).sort((a, b) => sign * (b.weight - a.weight));
   const pro = strongest(1).slice(0, listed.for);
   const con = strongest(-1).slice(0, listed.against);
   const shown = element(
@@ -32,12 +33,11 @@ export async function explained(entry, signal) {
   return { shown, summary: summary(label, pro, con) };
 }
 
-// passage shows a text, given by its code points, with the words that matter marked.
+// passage shows a text, given by its code points, with words marked.
 function passage(points, words, most) {
   const p = element('p', { dir: 'auto' });
   let at = 0;
   for (const w of words) {
-    if (Math.abs(w.weight) < least) continue;
     p.append(points.slice(at, w.start).join(''), mark(w, most));
     at = w.end;
   }
@@ -51,8 +51,8 @@ function mark(w, most) {
   return m;
 }
 
-// change writes what a probability loses without a word, in points of a hundred.
-const change = (weight) => `${weight > 0 ? '+' : '−'}${Math.abs(100 * weight).toFixed(Math.abs(weight) < 0.1 ? 1 : 0)}`;
+// change writes what the log-odds lose without a word.
+const change = (weight) => `${weight > 0 ? '+' : '−'}${Math.abs(weight).toFixed(1)}`;
 
 function legend(label, prob, pro, con) {
   const row = (title, words) =>
@@ -78,7 +78,11 @@ function legend(label, prob, pro, con) {
     pro.length + con.length
       ? element('dl', {}, row('For it', pro), row('Against it', con))
       : element('p', {}, 'No word by itself makes a difference.'),
-    element('p', { class: 'hint' }, 'Points that the label’s probability loses without the word.'),
+    element(
+      'p',
+      { class: 'hint' },
+      'What the label’s log-odds lose without the word: 0.7 halves the odds, 2.3 leaves a tenth.',
+    ),
   );
 }
 
