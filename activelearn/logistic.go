@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 )
@@ -63,7 +62,7 @@ func (l *Logistic) Probs(x Matrix) Matrix {
 		for i := range logits.Rows {
 			widen(logits.Data[i*logits.Stride:(i+1)*logits.Stride], l.Bias)
 		}
-		blas64.Gemm(blas.NoTrans, blas.Trans, 1, points, weights, 1, logits)
+		product(points, weights, 1, logits)
 		for i := range logits.Rows {
 			l.judge(probs.Row(from+i), logits.Data[i*logits.Stride:(i+1)*logits.Stride])
 		}
@@ -289,7 +288,7 @@ func (o *logisticObjective) at(params, gradient []float64) float64 {
 	weights := blas64.General{Rows: o.logits.Rows, Cols: o.points.Cols, Stride: o.points.Cols, Data: params}
 	slopes := weights
 	slopes.Data = gradient
-	blas64.Gemm(blas.NoTrans, blas.Trans, 1, weights, o.points, 0, o.logits)
+	product(weights, o.points, 0, o.logits)
 	loss := 0.0
 	for _, at := range o.positive {
 		loss -= o.weigh(at) * o.logits.Data[at]
@@ -307,7 +306,8 @@ func (o *logisticObjective) at(params, gradient []float64) float64 {
 			floats.Mul(o.logits.Data[class*o.logits.Cols:(class+1)*o.logits.Cols], o.weights)
 		}
 	}
-	blas64.Gemm(blas.NoTrans, blas.Trans, 1/o.total, o.logits, o.columns, 0, slopes)
+	product(o.logits, o.columns, 0, slopes)
+	floats.Scale(1/o.total, gradient)
 	loss /= o.total
 	for class := range weights.Rows {
 		at := class * weights.Stride

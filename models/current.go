@@ -42,6 +42,11 @@ func (r Registry) Promote(name, version string) (*Model, error) {
 		if _, err := os.Stat(filepath.Join(home, version)); !versionForm.MatchString(version) || err != nil {
 			continue
 		}
+		unlock, err := lock(home)
+		if err != nil {
+			return nil, fmt.Errorf("promote %s@%s: %w", name, version, err)
+		}
+		defer unlock()
 		m, err := entry{name: name, dir: home, versions: []string{version}}.open(version)
 		if err != nil {
 			return nil, err

@@ -92,13 +92,15 @@ func (r Registry) stage(name string) (home, temp string, err error) {
 
 const stagePrefix = ".import-"
 
-// sweep removes what imports and promotions that were killed left behind: copies that nothing was added to for a day. What it can't
-// remove does no harm.
+// sweep removes what was left behind by those that were killed: copies and pointers that nothing was added to for a day, and
+// versions that were being removed. What it can't remove does no harm.
 func sweep(home string) {
 	list, _ := os.ReadDir(home)
 	for _, e := range list {
 		info, err := e.Info()
-		if err == nil && (strings.HasPrefix(e.Name(), stagePrefix) || strings.HasPrefix(e.Name(), pointerPrefix)) && time.Since(info.ModTime()) > 24*time.Hour {
+		old := err == nil && time.Since(info.ModTime()) > 24*time.Hour
+		written := strings.HasPrefix(e.Name(), stagePrefix) || strings.HasPrefix(e.Name(), pointerPrefix)
+		if strings.HasPrefix(e.Name(), removedPrefix) || written && old {
 			os.RemoveAll(filepath.Join(home, e.Name()))
 		}
 	}

@@ -16,6 +16,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from training import job  # first: it keeps the libraries below off the network
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -23,7 +25,6 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 import int8
-from training import job
 from training.job import ConfigError
 
 BATCH = 8

@@ -84,7 +84,7 @@ func (f *exportFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 		if a, err = openPool(ctx, s, m); err != nil {
 			return err
 		}
-		if t, _, err = f.threshold(a); err != nil {
+		if t, _, err = f.threshold(ctx, s, a); err != nil {
 			return err
 		}
 	}

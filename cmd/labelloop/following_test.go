@@ -13,7 +13,7 @@ import (
 // TestFollowing counts the answers of two people, one of whom follows what is suggested.
 func TestFollowing(t *testing.T) {
 	ctx := t.Context()
-	s, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "project"), label.Project{Task: label.TextClassification})
+	s, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "project"), label.Project{Task: label.TextClassification, Created: clock()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,22 +49,55 @@ func judge(ctx context.Context, s *sqlite.Store, candidate, reference *models.Mo
 	if e.Tokenizer, err = sameTokenizer(s.Dir(), candidate); err != nil {
 		return gate.Verdict{}, err
 	}
-	e.Parity = -1
-	if difference, ok := candidate.Manifest.Metrics[parityMetric]; ok {
-		e.Parity = difference
+	if e.Parity, err = parity(ctx, s, candidate); err != nil {
+		return gate.Verdict{}, err
 	}
 	v, err := gate.Judge(e)
 	if err != nil {
 		return v, err
 	}
 	v.Set.Version, v.Set.Digest = set.Version, set.Digest
-	if err := s.Log(ctx, "verdict", person(), withoutChanges(v)); err != nil {
-		return v, err
-	}
 	return v, name(ctx, s, set.items, &v)
 }
 
-// withoutChanges is what is kept of every verdict, also of those that nothing came of.
+// parity is the largest difference of the logits of a model's file and of what was trained; -1 where none is on record.
+func parity(ctx context.Context, s *sqlite.Store, m *models.Model) (float64, error) {
+	if difference, ok := m.Manifest.Metrics[parityMetric]; ok {
+		return difference, nil
+	}
+	measured, err := recorded[exported](ctx, s, exportEvent)
+	for _, e := range slices.Backward(measured) {
+		if e.Model == m.String() {
+			return e.Difference, err
+		}
+	}
+	return -1, err
+}
+
+// try judges a candidate for the place of the model in use, and keeps the verdict, also where nothing comes of it.
+func try(ctx context.Context, s *sqlite.Store, candidate, now *models.Model, log io.Writer) (gate.Verdict, error) {
+	v, err := judge(ctx, s, candidate, now, log)
+	if err != nil {
+		return v, err
+	}
+	return v, s.Log(ctx, verdictEvent, person(), withoutChanges(v))
+}
+
+// lastVerdict gives the verdict on a model that was judged for a place; nil where none is on record.
+func lastVerdict(ctx context.Context, s *sqlite.Store, model string) (*gate.Verdict, error) {
+	verdicts, err := recorded[gate.Verdict](ctx, s, verdictEvent)
+	for _, v := range slices.Backward(verdicts) {
+		if v.Candidate == model {
+			return &v, err
+		}
+	}
+	return nil, err
+}
+
+// verdictEvent is the kind of the events that verdicts on candidates are kept as.
+const verdictEvent = "verdict"
+
+// withoutChanges is what is kept of a verdict as an event.
 func withoutChanges(v gate.Verdict) gate.Verdict {
 	v.Changed = nil
 	return v

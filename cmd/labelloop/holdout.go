@@ -69,6 +69,17 @@ func (h holdout) next(items []int64) []int64 {
 	return ordered(list)
 }
 
+// size counts the items of the pool that the audited sample can consist of.
+func (h holdout) size(ctx context.Context, s *sqlite.Store) (n int, err error) {
+	splits, _, err := s.Standings(ctx, h.order())
+	for _, split := range splits {
+		if split == label.Pool {
+			n++
+		}
+	}
+	return n, err
+}
+
 // sample visits the items of the pool that the audited sample consists of, with what a model says of them: the random order
 // as far as every item was answered, but at most its held-out beginning. Items of which the model says nothing are left out;
 // with the zero model none are.

@@ -17,7 +17,7 @@ import (
 // held out as shall be.
 func TestHoldoutShrinks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "p")
-	s, err := sqlite.Create(t.Context(), dir, label.Project{Task: label.TextClassification})
+	s, err := sqlite.Create(t.Context(), dir, label.Project{Task: label.TextClassification, Created: clock()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,5 +108,38 @@ func TestStrategiesLeaveTheHoldout(t *testing.T) {
 	}
 	if said.Added != len(held.order())-random || !strings.Contains(stderr, "the random sample is used up") {
 		t.Errorf("%d of %d held-out items were added to %d: %s", said.Added, len(held.order()), random, stderr)
+	}
+	// With the audits used up, too, there is nothing left but what the others can't choose.
+	_, stderr, _ = run(t, "select", "--project", dir, "-n", "300", "--strategy", "audit")
+	if !strings.Contains(stderr, "no more items for audits") {
+		t.Errorf("no audits are left: %s", stderr)
+	}
+}
+
+// TestHoldoutIsToldOf: where nothing but held-out items is left, select says how to get at them, and status says how many
+// audits there can be.
+func TestHoldoutIsToldOf(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "p")
+	must(t, "init", dir, "--labels", "joy,anger,fear,other")
+	must(t, "import", "--project", dir, writeTexts(t, 100))
+	must(t, "predict", "--project", dir, "--model", filepath.Join(fixtures, "bert-single"))
+	s, err := sqlite.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	held, err := heldOut(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(held.order())
+	_, stderr, code := run(t, "select", "--project", dir, "-n", "200", "--strategy", "breaking-ties", "--control", "0")
+	if want := fmt.Sprintf("%d that are left are held out to judge models by: labelloop select --strategy audit", n); code != exitDone || !strings.Contains(stderr, want) {
+		t.Errorf("exit code %d, %s, want %q", code, stderr, want)
+	}
+	for audits, want := range map[int]string{n: fmt.Sprintf("before all of %d audits are answered; 0 are", n), n + 1: fmt.Sprintf("--audits %d can't be reached; give %d at most", n+1, n)} {
+		if out := must(t, "status", "--project", dir, "--epsilon", "0.2", "--audits", fmt.Sprint(audits)); !strings.Contains(out, want) {
+			t.Errorf("with --audits %d status does not say %q:\n%s", audits, want, out)
+		}
 	}
 }

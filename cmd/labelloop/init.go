@@ -3,12 +3,16 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/sqlite"
 )
+
+// clock tells when a project is made. What is held out of it hangs on that, so tests stop the clock.
+var clock = time.Now
 
 func initCommand() *cobra.Command {
 	var project label.Project
@@ -25,6 +29,7 @@ func initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			project.Created = clock()
 			store, err := sqlite.Create(c.Context(), args[0], project)
 			if err != nil {
 				return err

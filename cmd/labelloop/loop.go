@@ -78,7 +78,7 @@ func (f *loopFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr io.
 	if f.budget < 1 || f.batch < 1 || f.target <= 0 || f.target > 1 {
 		return label.Errorf(label.ErrUsage, "loop: want --budget and --batch of 1 or more, and --target over 0 and at most 1")
 	}
-	turns, err := readTurns(ctx, s)
+	turns, err := recorded[loopRound](ctx, s, roundEvent)
 	if err != nil {
 		return err
 	}
@@ -100,11 +100,18 @@ func (f *loopFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr io.
 		}
 		if n := len(turns); len(labels) > 0 && (n == 0 || turns[n-1].Labels != len(labels)) {
 			t, err := f.turn(ctx, s, len(labels), turns, stderr)
-			if err != nil {
+			switch {
+			case errors.Is(err, errUntrained): // all of them are held out, or nearly are: more are needed
+				fmt.Fprintln(stderr, err)
+			case err != nil:
 				return err
+			default:
+				turns = append(turns, t)
+				fmt.Fprintf(stderr, "%s labels: %s\n", thousands(t.Labels), t.Verdict)
+				if err := f.tidy(ctx, s, turns); err != nil {
+					return err
+				}
 			}
-			turns = append(turns, t)
-			fmt.Fprintf(stderr, "%s labels: %s\n", thousands(t.Labels), t.Verdict)
 		}
 		if n := len(turns); n > 0 && turns[n-1].Low >= f.target {
 			return f.tellTurns(turns, "target met", stdout)
@@ -131,11 +138,12 @@ func (f *loopFlags) begin(ctx context.Context, s *sqlite.Store, log io.Writer) e
 	if err := f.embedItems(ctx, s, log); err != nil {
 		return err
 	}
-	if _, err := currentModel(ctx, s, ""); !errNoModel(err) || encoder.Manifest.Task == models.ImageFeatureExtraction {
-		if errNoModel(err) {
-			return nil // an encoder of pictures alone can't label
-		}
+	if _, err := currentModel(ctx, s, ""); !errNoModel(err) {
 		return err
+	}
+	switch task := encoder.Manifest.Task; {
+	case task == models.ImageFeatureExtraction, task == models.FeatureExtraction && s.Project().MultiLabel:
+		return nil // it can't label by words: the first rounds choose without a model
 	}
 	p := &predictFlags{projectFlags: projectFlags{dir: f.dir}, modelFlags: f.modelFlags}
 	p.task = taskAuto
@@ -212,7 +220,14 @@ func (f *loopFlags) turn(ctx context.Context, s *sqlite.Store, labels int, turns
 	if n := len(turns); n > 0 {
 		t.InUse, t.Low, t.Items = turns[n-1].InUse, turns[n-1].Low, turns[n-1].Items
 	}
-	if v := o.Verdict; v != nil {
+	v := o.Verdict
+	if v == nil && t.Promoted { // it is in use already: nothing was learned since it was judged
+		if v, err = lastVerdict(ctx, s, t.Model); err != nil {
+			return t, err
+		}
+		t.Verdict = t.Model + " is in use already"
+	}
+	if v != nil {
 		t.Verdict, t.Items = v.Sentence, v.Set.Items
 		t.measure(*v)
 	}
@@ -226,6 +241,17 @@ func (f *loopFlags) turn(ctx context.Context, s *sqlite.Store, labels int, turns
 		}
 	}
 	return t, s.Log(ctx, roundEvent, person(), t)
+}
+
+// tidy removes what nothing needs of the models that the loop made: rounds shall not fill the disk.
+func (f *loopFlags) tidy(ctx context.Context, s *sqlite.Store, turns []loopRound) error {
+	list, err := needless(ctx, s, keptBefore)
+	if err != nil {
+		return err
+	}
+	return prune(ctx, s, slices.DeleteFunc(list, func(p pruned) bool {
+		return !slices.ContainsFunc(turns, func(t loopRound) bool { return t.Model == p.Model })
+	}))
 }
 
 // measure takes the accuracies out of a verdict.
@@ -246,28 +272,6 @@ func (t *loopRound) measure(v gate.Verdict) {
 func (f *loopFlags) choose(ctx context.Context, s *sqlite.Store, n int, log io.Writer) error {
 	q := &selectFlags{projectFlags: projectFlags{dir: f.dir}, strategy: f.strategy, n: n, people: 1, control: f.control, seed: f.seed}
 	return q.run(ctx, s, io.Discard, log)
-}
-
-// readTurns reads the rounds of earlier calls.
-func readTurns(ctx context.Context, s *sqlite.Store) ([]loopRound, error) {
-	var turns []loopRound
-	last := int64(0)
-	for {
-		events, err := s.Events(ctx, last, 1000)
-		if err != nil || len(events) == 0 {
-			return turns, err
-		}
-		for _, e := range events {
-			if last = e.ID; e.Kind != roundEvent {
-				continue
-			}
-			var t loopRound
-			if err := json.Unmarshal(e.Data, &t); err != nil {
-				return nil, fmt.Errorf("read event %d of the loop: %w", e.ID, err)
-			}
-			turns = append(turns, t)
-		}
-	}
 }
 
 // tellTurns writes the rounds so far, and why the loop ends.

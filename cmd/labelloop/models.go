@@ -21,11 +21,11 @@ func modelsCommand() *cobra.Command {
 		Use:   "models",
 		Short: "List, show, import, pull and verify models; bring them into use in a project",
 		RunE: func(c *cobra.Command, args []string) error {
-			return label.Errorf(label.ErrUsage, "models: want list, show, import, pull, verify, bundle, promote, rollback, compare or history")
+			return label.Errorf(label.ErrUsage, "models: want list, show, import, pull, verify, bundle, promote, rollback, compare, history or prune")
 		},
 	}
 	c.AddCommand(modelsListCommand(), modelsShowCommand(), modelsImportCommand(), modelsPullCommand(), modelsVerifyCommand(), modelsBundleCommand(),
-		modelsPromoteCommand(), modelsRollbackCommand(), modelsCompareCommand(), modelsHistoryCommand())
+		modelsPromoteCommand(), modelsRollbackCommand(), modelsCompareCommand(), modelsHistoryCommand(), modelsPruneCommand())
 	return c
 }
 

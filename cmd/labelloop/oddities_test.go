@@ -16,7 +16,7 @@ import (
 func TestOddities(t *testing.T) {
 	const n, dims = 200, 16
 	ctx := t.Context()
-	s, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "project"), label.Project{Task: label.TextClassification})
+	s, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "project"), label.Project{Task: label.TextClassification, Created: clock()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -46,6 +48,28 @@ func (f *projectFlags) with(ctx context.Context, work func(*sqlite.Store) error)
 // table of users would be asked through a socket.
 func person() string {
 	return cmp.Or(os.Getenv("USER"), os.Getenv("LOGNAME"), "me")
+}
+
+// recorded reads what was kept as events of a kind, the oldest first.
+func recorded[T any](ctx context.Context, s *sqlite.Store, kind string) ([]T, error) {
+	var list []T
+	last := int64(0)
+	for {
+		events, err := s.Events(ctx, last, 1000)
+		if err != nil || len(events) == 0 {
+			return list, err
+		}
+		for _, e := range events {
+			if last = e.ID; e.Kind != kind {
+				continue
+			}
+			var value T
+			if err := json.Unmarshal(e.Data, &value); err != nil {
+				return nil, fmt.Errorf("read event %d, %s: %w", e.ID, kind, err)
+			}
+			list = append(list, value)
+		}
+	}
 }
 
 // currentModel finds the model version that a project's verbs go by: the one named, else the one in use, if it has predicted,

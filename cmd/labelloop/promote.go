@@ -48,7 +48,7 @@ func (f *promoteFlags) run(ctx context.Context, s *sqlite.Store, name string, st
 	if f.force && f.reason == "" {
 		return label.Errorf(label.ErrUsage, "models promote --force: say why, by --reason TEXT")
 	}
-	m, err := projectModels(f.dir).Find(name)
+	m, err := findModel(ctx, s, projectModels(f.dir), name)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (f *promoteFlags) run(ctx context.Context, s *sqlite.Store, name string, st
 		return nil
 	}
 	var told *gate.Verdict
-	v, err := judge(ctx, s, m, now, stderr)
+	v, err := try(ctx, s, m, now, stderr)
 	switch {
 	case err == nil:
 		told = &v
@@ -132,7 +132,7 @@ func modelsCompareCommand() *cobra.Command {
 				var pair [2]*models.Model
 				for i, name := range args {
 					var err error
-					if pair[i], err = projectModels(f.dir).Find(name); err != nil {
+					if pair[i], err = findModel(c.Context(), s, projectModels(f.dir), name); err != nil {
 						return err
 					}
 				}

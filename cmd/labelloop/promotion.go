@@ -36,15 +36,28 @@ func promoted(ctx context.Context, s *sqlite.Store) (*models.Model, error) {
 	return ownModels(s.Dir()).Promoted(record[len(record)-1].Name)
 }
 
-// inForce gives the promotions that were not rolled back, the one in use last. A record is written before the pointer is
-// swapped, so a promotion that was cut off may be on record: it is one whose version the next promotion, or the pointer, does
-// not know as the one in use.
+// inForce gives the promotions that were not rolled back, the one in use last.
 func inForce(ctx context.Context, s *sqlite.Store) ([]label.Promotion, error) {
+	all, err := happened(ctx, s)
+	var stack []label.Promotion
+	for _, p := range all {
+		if p.Kind == label.Rollback {
+			stack = stack[:max(len(stack)-1, 0)]
+		} else {
+			stack = append(stack, p)
+		}
+	}
+	return stack, err
+}
+
+// happened gives the promotions and rollbacks that took place. A record is written before the pointer is swapped, so one that
+// was cut off may be on record, too: it is one whose version the next one, or the pointer, does not know as the one in use.
+func happened(ctx context.Context, s *sqlite.Store) ([]label.Promotion, error) {
 	record, err := s.Promotions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var stack []label.Promotion
+	var list []label.Promotion
 	for i, p := range record {
 		if i+1 < len(record) && record[i+1].Before != p.String() {
 			continue
@@ -58,13 +71,9 @@ func inForce(ctx context.Context, s *sqlite.Store) ([]label.Promotion, error) {
 				continue
 			}
 		}
-		if p.Kind == label.Rollback {
-			stack = stack[:max(len(stack)-1, 0)]
-		} else {
-			stack = append(stack, p)
-		}
+		list = append(list, p)
 	}
-	return stack, nil
+	return list, nil
 }
 
 // promote brings a model into use in a project: it is copied to the project's own models unless it is there, the promotion is
@@ -107,7 +116,7 @@ func rollback(ctx context.Context, s *sqlite.Store, reason string) (*models.Mode
 // enact records a promotion and swaps the pointer. In this order nothing comes into use that is not on record.
 func enact(ctx context.Context, s *sqlite.Store, p label.Promotion) error {
 	own := ownModels(s.Dir())
-	m, err := own.Find(p.String())
+	m, err := findModel(ctx, s, own, p.String())
 	if err != nil {
 		return err
 	}

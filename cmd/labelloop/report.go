@@ -109,7 +109,7 @@ func (f *reportFlags) page(ctx context.Context, s *sqlite.Store) (*report.Page, 
 			page.Facts = append(page.Facts, report.Fact{Name: fmt.Sprintf("accuracy on %s audits (%.1f to %.1f %%)", thousands(of), 100*i.Low, 100*i.High),
 				Value: fmt.Sprintf("%.1f %%", 100*i.Estimate)})
 		}
-		if _, page.Subtitle, err = f.threshold(a); err != nil {
+		if _, page.Subtitle, err = f.threshold(ctx, s, a); err != nil {
 			return nil, err
 		}
 		issues, err := crowd.issues(ctx, s, a)
@@ -128,7 +128,7 @@ func (f *reportFlags) page(ctx context.Context, s *sqlite.Store) (*report.Page, 
 
 // judge is what there is to say of a model.
 func (f *reportFlags) judge(ctx context.Context, s *sqlite.Store, a *audit, counts label.Counts) ([]report.Section, error) {
-	accepted, t, err := f.accepted(a)
+	accepted, t, err := f.accepted(ctx, s, a)
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +148,9 @@ func (f *reportFlags) judge(ctx context.Context, s *sqlite.Store, a *audit, coun
 }
 
 // accepted is what can be accepted, of all labels and of each by itself.
-func (f *reportFlags) accepted(a *audit) (report.Acceptance, acceptance.Threshold, error) {
+func (f *reportFlags) accepted(ctx context.Context, s *sqlite.Store, a *audit) (report.Acceptance, acceptance.Threshold, error) {
 	section := report.Acceptance{Epsilon: f.bound.Epsilon, Delta: f.bound.Delta}
-	t, words, err := f.threshold(a)
+	t, words, err := f.threshold(ctx, s, a)
 	if err != nil {
 		return section, t, err
 	}

@@ -70,6 +70,7 @@ type selection struct {
 	held    holdout
 	encoder label.Encoder
 	taken   map[int64]bool // in the queue, or chosen
+	pending []int64        // held-out items that wait for an answer, in the random order
 	rng     *rand.Rand
 	entries []label.Entry
 }
@@ -116,9 +117,22 @@ func (f *selectFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 	}
 	fmt.Fprintf(stderr, "round %d by %s: %s items in the queue: %s\n", round.ID, round.Strategy, thousands(added), strings.Join(parts, ", "))
 	if added < f.n {
-		fmt.Fprintf(stderr, "the pool has no more items than these to offer\n")
+		fmt.Fprintln(stderr, sel.shortage())
 	}
 	return nil
+}
+
+// shortage says why there were too few items.
+func (s *selection) shortage() string {
+	left := slices.DeleteFunc(s.pending, func(item int64) bool { return s.taken[item] })
+	switch {
+	case s.strategy == auditOnly:
+		return "the pool has no more items for audits; other strategies choose among those that are not held out"
+	case len(left) > 0:
+		return fmt.Sprintf("the pool has no more items than these to choose from; %s that are left are held out to judge models by: "+
+			"labelloop select --strategy audit", thousands(len(left)))
+	}
+	return "the pool has no more items than these to offer"
 }
 
 // begin reads what the selection goes by.
@@ -180,17 +194,16 @@ func (s *selection) random(ctx context.Context, stderr io.Writer) error {
 	if s.strategy == auditOnly {
 		reason, want = label.ForAudit, s.n
 	}
-	var pending []int64
 	if s.audit != nil {
-		pending = s.audit.pending
+		s.pending = s.audit.pending
 	} else {
 		fresh, err := s.store.Numbers(ctx, label.Pool, label.Unlabelled)
 		if err != nil {
 			return err
 		}
-		pending = s.held.next(fresh)
+		s.pending = s.held.next(fresh)
 	}
-	for _, item := range pending {
+	for _, item := range s.pending {
 		if len(s.entries) == want {
 			break
 		}

@@ -33,7 +33,7 @@ func (f *boundFlags) bind(c *cobra.Command) {
 }
 
 // threshold tells what can be accepted by the audits there are, and says it in words; nil where there is no pool.
-func (f *boundFlags) threshold(a *audit) (t acceptance.Threshold, words string, err error) {
+func (f *boundFlags) threshold(ctx context.Context, s *sqlite.Store, a *audit) (t acceptance.Threshold, words string, err error) {
 	planned := f.audits
 	if planned == 0 {
 		planned = usualAudits
@@ -47,7 +47,12 @@ func (f *boundFlags) threshold(a *audit) (t acceptance.Threshold, words string, 
 		t = plan.Anytime(a.answers)
 		return t, promise(t) + outlook(plan, a.answers, t), nil
 	case len(a.answers) < f.audits:
-		return t, promise(t) + fmt.Sprintf(" when all of %s audits are answered; %s are.", thousands(f.audits), thousands(len(a.answers))), nil
+		most, err := a.held.size(ctx, s)
+		if err == nil && most < f.audits {
+			return t, promise(t) + fmt.Sprintf(": %s items of the pool are held out for audits, so --audits %s can't be reached; give %s at most.",
+				thousands(most), thousands(f.audits), thousands(most)), nil
+		}
+		return t, promise(t) + fmt.Sprintf(", before all of %s audits are answered; %s are.", thousands(f.audits), thousands(len(a.answers))), err
 	}
 	t = plan.Fixed(a.answers[:f.audits])
 	return t, promise(t) + ".", nil
@@ -194,7 +199,7 @@ func (f *statusFlags) judge(ctx context.Context, s *sqlite.Store, st *standing) 
 
 // acceptance is nil where there is no pool.
 func (f *statusFlags) acceptance(ctx context.Context, s *sqlite.Store, a *audit) (*accepted, error) {
-	t, words, err := f.threshold(a)
+	t, words, err := f.threshold(ctx, s, a)
 	if err != nil || words == "" {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func trainCommand() *cobra.Command {
 		Short: "Train a model on a project's labels, and bring it into use if it is better",
 		Long: `Train a model on what people answered. By --method head a linear head is fitted to an encoder's embeddings, with what the labels'
 names and the unlabelled items say, and written as one ordinary ONNX classifier among the project's models; the other
-methods train the encoder itself, in Python. The model is run over the evaluation
+methods train the encoder itself, in Python; --method auto chooses. The model is run over the evaluation
 set beside the model in use; if it is shown to be better it takes its place, and the project's items are labelled anew: the
 queue and the audits first. Items that models are judged by are never trained on, nor is what is nearly the same.`,
 		Example: `  labelloop train --project tickets
@@ -62,7 +62,7 @@ func (f *trainFlags) bindTraining(c *cobra.Command) {
 	flags.Lookup("model").Usage = "encoder: a name, NAME@VERSION or a directory (default: the one that embedded most, else minilm or conse-lite0)"
 	flags.StringVar(&f.labelsFile, "labels-file", "", "file that describes labels: NAME<tab>DESCRIPTION<tab>...")
 	flags.StringArrayVar(&f.templates, "template", nil, "text that a label is put into at {}; several are averaged")
-	flags.StringVar(&f.method, "method", "head", "head, or by scripts/train.py (docs/training.md): "+strings.Join(byScript, ", "))
+	flags.StringVar(&f.method, "method", "head", "head; by scripts/train.py (docs/training.md): "+strings.Join(byScript, ", ")+"; or "+methodAuto+": head or finetune, by what there is")
 	flags.StringVar(&f.name, "name", "model", "name of the model among the project's own")
 	flags.Uint64Var(&f.seed, "seed", 1, "of what is drawn at random")
 	flags.BoolVar(&f.balanced, "class-weights", false, "each label counts the same, however many items have it")
@@ -81,8 +81,8 @@ type outcome struct {
 // run trains, judges, promotes and labels anew. Whatever it is cut off at, the model in use stays, and the same command
 // goes on.
 func (f *trainFlags) run(ctx context.Context, s *sqlite.Store, log io.Writer) (*outcome, error) {
-	if f.method != "head" && !slices.Contains(byScript, f.method) {
-		return nil, label.Errorf(label.ErrUsage, "--method %s: want head, %s", f.method, strings.Join(byScript, ", "))
+	if methods := append([]string{"head", methodAuto}, byScript...); !slices.Contains(methods, f.method) {
+		return nil, label.Errorf(label.ErrUsage, "--method %s: want %s", f.method, strings.Join(methods, ", "))
 	}
 	encoder, err := f.encoder(ctx, s)
 	if err != nil {
@@ -96,6 +96,13 @@ func (f *trainFlags) run(ctx context.Context, s *sqlite.Store, log io.Writer) (*
 		return nil, err
 	}
 	fmt.Fprintf(log, "training set: %s\n", o.Training)
+	if f.method == methodAuto {
+		chosen := *f // the next round of a loop chooses again
+		var why string
+		chosen.method, why = methodFor(encoder, o.Training)
+		fmt.Fprintf(log, "method: %s; %s\n", chosen.method, why)
+		f = &chosen
+	}
 	fit := f.head
 	if slices.Contains(byScript, f.method) {
 		fit = f.script
@@ -120,7 +127,7 @@ func (f *trainFlags) promote(ctx context.Context, s *sqlite.Store, m *models.Mod
 	if now != nil && now.String() == m.String() {
 		o.Promoted = true // by a run before; nothing was learned since
 	} else {
-		v, err := judge(ctx, s, m, now, log)
+		v, err := try(ctx, s, m, now, log)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labelloop/labelloop/internal/label"
+	"github.com/labelloop/labelloop/internal/sqlite"
 	"github.com/labelloop/labelloop/models"
 )
 
@@ -77,7 +80,7 @@ func TestTrain(t *testing.T) {
 	if !o.Promoted {
 		must(t, "models", "promote", o.Model, "--project", dir, "--force", "--reason", "a test")
 	}
-	if again := trained(t, dir); again.Model != o.Model {
+	if again := trained(t, dir, "--method", "auto"); again.Model != o.Model {
 		t.Errorf("trained again on the same labels it is %s, not %s", again.Model, o.Model)
 	}
 	if got := must(t, "models", "list", "--project", dir); !strings.Contains(got, o.Model+" *") {
@@ -187,6 +190,12 @@ func TestKilledTrainGoesOn(t *testing.T) {
 	begin := time.Now()
 	want := trained(t, whole)
 	took := time.Since(begin)
+	s, err := sqlite.Open(t.Context(), cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	inUse := ""
 	for range *kills {
 		cmd := program("train", "--project", cut)
 		if err := cmd.Start(); err != nil {
@@ -203,6 +212,13 @@ func TestKilledTrainGoesOn(t *testing.T) {
 			if problems, err := models.Verify(m.Dir); err != nil || len(problems) > 0 {
 				t.Fatalf("%s is listed: %v %v", m, problems, err)
 			}
+		}
+		now, err := promoted(t.Context(), s)
+		switch {
+		case err == nil:
+			inUse = now.String()
+		case !errors.Is(err, label.ErrNotFound) || inUse != "":
+			t.Fatalf("%s was in use, and now: %v", inUse, err)
 		}
 	}
 	if got := trained(t, cut); got.Model != want.Model || got.Promoted != want.Promoted {

@@ -99,9 +99,21 @@ func (f *trainFlags) head(ctx context.Context, s *sqlite.Store, encoder *models.
 	if err != nil {
 		return nil, err
 	}
-	o.Fit.Difference, err = f.difference(ctx, s, m, data, o.Training.items, own, log)
-	return m, err
+	if o.Fit.Difference, err = f.difference(ctx, s, m, data, o.Training.items, own, log); err != nil {
+		return nil, err
+	}
+	return m, s.Log(ctx, exportEvent, person(), exported{m.String(), o.Fit.Difference})
 }
+
+// exported is how far logits of a written file are from what was fitted, kept as an event: the file is complete when it is
+// measured, and its manifest with it.
+type exported struct {
+	Model      string  `json:"model"`
+	Difference float64 `json:"difference"`
+}
+
+// exportEvent is the kind of these events.
+const exportEvent = "export"
 
 // known is 0 for what too few labels could not tell.
 func known(x float64) float64 {
@@ -126,9 +138,12 @@ func finite(bias []float32) []float32 {
 	return out
 }
 
+// errUntrained is the reason of errNoLabels.
+var errUntrained = errors.New("has no labelled item to train on")
+
 func errNoLabels(s *sqlite.Store) error {
-	return label.Errorf(label.ErrUsage, "project %s has no labelled item to train on: label some by `labelloop select` and `labelloop review`, "+
-		"or import them with labels; items that models are judged by do not count", s.Dir())
+	return label.Errorf(label.ErrUsage, "project %s %w: label some by `labelloop select` and `labelloop review`, or import them with labels; "+
+		"items that models are judged by do not count, nor what is nearly the same", s.Dir(), errUntrained)
 }
 
 // headData gathers the numbers that a head is fitted to. Items without an embedding are taken out of the training set.

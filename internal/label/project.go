@@ -14,9 +14,9 @@ const (
 
 // Project says what is labelled.
 type Project struct {
-	Task       string // TextClassification or ImageClassification
-	MultiLabel bool   // an item may have several labels, or none
-	Created    time.Time
+	Task       string    // TextClassification or ImageClassification
+	MultiLabel bool      // an item may have several labels, or none
+	Created    time.Time // the random order of its items hangs on it; sqlite.Create takes the present where it is zero
 }
 
 // Check tells what is wrong with the project.

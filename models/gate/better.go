@@ -77,6 +77,8 @@ func (p paired) macroF1(r *resampled) Check {
 	switch {
 	case low > 0 && len(p.truths) >= fewest:
 		c.Outcome, c.Says = Better, "mean of the labels' F1, each label counting the same"
+	case low > 0:
+		c.Says = fmt.Sprintf("mean of the labels' F1: higher, which counts from %d items on", fewest)
 	case high < 0:
 		c.Outcome, c.Says = Refused, "mean of the labels' F1, each label counting the same: it is worse"
 	default:

@@ -9,9 +9,12 @@ those of the transformers pipeline. docs/benchmarks.md says what is measured and
 """
 
 import argparse
+import csv
 import json
 import os
 import platform
+import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,12 +29,16 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MIXED = (8, 400)  # tokens
 MAX_TOKENS = MIXED[1]
-ONE_LENGTH = (32, 128)  # tokens
+ONE_LENGTH = (12, 50, 400)  # tokens
 SEED = 3
 TUNING_ITEMS = 256
-FINALISTS = 3  # settings of hugot that are tried once more
+FINALISTS = 3  # settings that are tried once more
 HUGOT_BATCHES = (4, 8, 16, 32, 64)
+OPENVINO_BATCHES = (1, 4, 8, 16)
+REPEATED = 0.6  # share of the lines of the last set that stand in it before
+SAMPLES = 512  # texts that the ranges of int8 are found on
 AGREEMENT = 0.999
+ROUNDED = ("int8", "bf16")  # these may differ more, and it is told by how much
 BEGIN, END = "<!-- written by make bench -->\n", "<!-- end -->\n"
 
 
@@ -58,6 +65,32 @@ def prepare_model(source, folder):
     for name, value in (("tokenizer.json", tokenizer), ("tokenizer_config.json", config)):
         (folder / name).unlink()
         (folder / name).write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+
+
+def quantize(source, folder):
+    """Make an int8 graph beside the model's own, with ranges from CLINC150's training texts; return its folder."""
+    out = folder / "minilm-clinc150-int8"
+    with open(ROOT / "testdata" / "clinc150" / "train.csv", encoding="utf-8", newline="") as file:
+        lines = [row["text"] for row in csv.DictReader(file)]
+    (folder / "samples.txt").write_text("\n".join(random.Random(SEED).sample(lines, SAMPLES)), "utf-8")
+    config = {"model": str(source), "precision": "int8", "texts": str(folder / "samples.txt")}
+    (folder / "int8.json").write_text(json.dumps(config), "utf-8")
+    script = HERE.parent / "quantize.py"
+    shutil.rmtree(out, ignore_errors=True)
+    subprocess.run([sys.executable, script, "--config", folder / "int8.json", "--out", out], stdout=subprocess.DEVNULL, check=True)
+    return out
+
+
+def repeat(path):
+    """Write a text set beside one, of as many lines, of which REPEATED stand in it before."""
+    lines = texts.read(path)
+    draw = random.Random(SEED)
+    some = lines[: round((1 - REPEATED) * len(lines))]
+    some += draw.choices(some, k=len(lines) - len(some))
+    draw.shuffle(some)
+    part = path.with_suffix(".repeated.jsonl")
+    texts.write(part, some)
+    return part
 
 
 def make_sets(model, items, folder):
@@ -98,9 +131,9 @@ class Bench:
         self.binary, self.library, self.threads = args.binary, args.deps / "lib", args.threads
         self.model, self.folder = model, folder
 
-    def labelloop(self, path):
+    def labelloop(self, path, precision="fp32"):
         output = self.folder / "labels.jsonl"
-        command = [self.binary, "label", "--model", self.model, "--task", "text-classification", "--json"]
+        command = [self.binary, "label", "--model", self.model, "--precision", precision, "--task", "text-classification", "--json"]
         command += ["--threads", self.threads, "--max-length", MAX_TOKENS, "--output", output, "--overwrite", path]
         seconds = call(command)["seconds"]
         with open(output, encoding="utf-8") as file:
@@ -108,13 +141,13 @@ class Bench:
 
     def run_alone(self, path):
         """The graph alone on labelloop's own batches, with no labels to compare."""
-        command = [self.binary, "bench", "--model", self.model, "--task", "text-classification", "--json"]
+        command = [self.binary, "bench", "--model", self.model, "--precision", "fp32", "--task", "text-classification", "--json"]
         command += ["--threads", self.threads, "--max-length", MAX_TOKENS, "--rounds", 1, path]
         result = call(command)
         return result["items"] / result["run_alone"], None
 
-    def python(self, script, path):
-        return self.contend([sys.executable, HERE / script, "--threads", self.threads], path)
+    def python(self, script, path, *flags):
+        return self.contend([sys.executable, HERE / script, "--threads", self.threads, *flags], path)
 
     def hugot(self, setting, path):
         return self.contend([self.folder / "hugot", "-library", self.library, *setting], path)
@@ -130,24 +163,41 @@ class Bench:
         subprocess.run(command, cwd=HERE / "hugot", env={**os.environ, "CGO_LDFLAGS": flags}, check=True)
 
     def tune_hugot(self, path, ordering):
-        """Return hugot's fastest setting on a part of the texts. Those that came first are tried once more."""
+        """Return hugot's fastest setting on a part of the texts."""
         layouts = [
             [f"-workers={self.threads}", "-threads=1"],
             [f"-workers={self.threads}", "-threads=1", "-arena=false"],
             ["-workers=1", f"-threads={self.threads}"],
         ]
         settings = [tuple(layout + [f"-batch={b}"] + ordering) for layout in layouts for b in HUGOT_BATCHES]
-        seconds = {}
+        return tune("hugot", settings, lambda setting: self.hugot(setting, path)[0])
 
-        def attempt(setting):
-            seconds[setting] = min(seconds.get(setting, float("inf")), self.hugot(setting, path)[0])
-            print(f"    hugot {' '.join(setting)}: {seconds[setting]:.2f} s", file=sys.stderr)
+    def openvino(self, setting, path):
+        return self.python("python_openvino.py", path, *setting)
 
-        for setting in settings:
-            attempt(setting)
-        for setting in sorted(settings, key=seconds.get)[:FINALISTS]:
-            attempt(setting)
-        return min(settings, key=seconds.get)
+    def tune_openvino(self, path, precision):
+        """Return OpenVINO's fastest setting on a part of the texts."""
+        settings = [
+            (f"--precision={precision}", f"--streams={streams}", f"--batch={b}")
+            for streams in sorted({1, self.threads})
+            for b in OPENVINO_BATCHES
+        ]
+        return tune("OpenVINO", settings, lambda setting: self.openvino(setting, path)[0])
+
+
+def tune(name, settings, measured):
+    """Return the setting of fewest seconds. The best are tried once more."""
+    seconds = {}
+
+    def attempt(setting):
+        seconds[setting] = min(seconds.get(setting, float("inf")), measured(setting))
+        print(f"    {name} {' '.join(setting)}: {seconds[setting]:.2f} s", file=sys.stderr)
+
+    for setting in settings:
+        attempt(setting)
+    for setting in sorted(settings, key=seconds.get)[:FINALISTS]:
+        attempt(setting)
+    return min(settings, key=seconds.get)
 
 
 def measure(contenders, path, rounds):
@@ -179,10 +229,26 @@ def table(seconds, labels, items, tokens):
         if labels[name] is not None:
             share = agreement(labels[name], reference)
             same = f"{100 * share:.2f} %"
-            if share < AGREEMENT:
+            if share < AGREEMENT and not any(kind in name for kind in ROUNDED):
                 complaints.append(f"{name}: only {same} of the labels are those of the transformers pipeline")
         rows.append(f"| {name} | {items / median:.1f} | {tokens / median:.0f} | {ratio} | {same} |")
     return "\n".join(rows) + "\n", complaints
+
+
+def limits(bench, path, items, args):
+    """Return a table of what the machine can do at most, and of what is the same again."""
+    again = repeat(path)
+    ratios, peaks = [], []
+    for _ in range(args.rounds):
+        first, second = bench.labelloop(path)[0], bench.labelloop(again)[0]
+        ratios.append(first / second)
+        peaks.append(call([sys.executable, HERE / "gemm.py", "--threads", args.threads]))
+    rows = f"\n### Limits\n\n| | |\n|---|---|\n| {items:,} texts, mixed, of which {100 * REPEATED:.0f} % repeat others / without | "
+    rows += f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) times as fast |\n"
+    for kind in peaks[0]:
+        rates = [peak[kind] for peak in peaks]
+        rows += f"| matrix products by oneDNN, {kind} | {statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f}) GFLOP/s |\n"
+    return rows
 
 
 def machine():
@@ -191,7 +257,7 @@ def machine():
     cpu = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), "unknown")
     flags = next((line.split() for line in info.splitlines() if line.startswith("flags")), [])
     simd = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    packages = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "transformers", "torch", "tokenizers"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "transformers", "torch", "tokenizers", "openvino"))
     module = next(
         line.split() for line in (HERE / "hugot" / "go.mod").read_text().splitlines() if "hugot v" in line
     )
@@ -224,20 +290,24 @@ def main():
     args = arguments(__doc__.splitlines()[0], 2000, "texts of the mixed set")
     folder = args.deps / "bench"
     model = folder / "minilm-clinc150"
-    prepare_model(args.deps / "models" / "minilm-clinc150", model)
+    folder.mkdir(parents=True, exist_ok=True)
+    prepare_model(quantize(args.deps / "models" / "minilm-clinc150", folder), model)
     bench = Bench(args, model, folder)
     bench.build_hugot()
 
     section = f"{args.threads} threads, {args.rounds} rounds, medians. {machine()}.\n"
+    precisions = ["f32"] + ["bf16"] * ("bf16" in section)
     complaints = []
-    for name, (path, items, tokens) in make_sets(model, args.items, folder).items():
-        print(f"{name}\n  tuning hugot", file=sys.stderr)
+    sets = make_sets(model, args.items, folder)
+    for name, (path, items, tokens) in sets.items():
+        print(f"{name}\n  tuning", file=sys.stderr)
         orderings = {"in the order given": []}
         if name.startswith("mixed"):
             orderings["sorted by its user"] = ["-sorted"]
         part = head(path, TUNING_ITEMS)
         contenders = {
             "labelloop": bench.labelloop,
+            "labelloop, int8": lambda p: bench.labelloop(p, "int8"),
             "the graph alone, on labelloop's batches": bench.run_alone,
             "onnxruntime (Python), sorted, batches of 32": lambda p: bench.python("python_ort.py", p),
         }
@@ -245,12 +315,18 @@ def main():
             best = bench.tune_hugot(part, flags)
             shown = " ".join(word.lstrip("-") for word in best if word != "-sorted")
             contenders[f"hugot, {order}, {shown}"] = lambda p, best=best: bench.hugot(best, p)
+        for precision in precisions:
+            best = bench.tune_openvino(part, precision)
+            shown = " ".join(word.lstrip("-") for word in best[1:])
+            contenders[f"OpenVINO (Python), {precision}, sorted, {shown}"] = lambda p, best=best: bench.openvino(best, p)
         contenders["transformers pipeline"] = lambda p: bench.python("transformers_pipeline.py", p)
         print("  measuring", file=sys.stderr)
         rows, differences = table(*measure(contenders, path, args.rounds), items, tokens)
         print(f"{name}\n{rows}", file=sys.stderr)
         section += f"\n### {items:,} texts, {name}\n\n{rows}"
         complaints += [f"{name}: {line}" for line in differences]
+    path, items, _ = next(iter(sets.values()))
+    section += limits(bench, path, items, args)
     replace_section(args.document, section)
     if complaints:
         sys.exit("\n".join(complaints))

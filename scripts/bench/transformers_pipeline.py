@@ -50,9 +50,10 @@ def weights(path):
     return state
 
 
-def load(model, threads):
+def load(args):
+    model = args.model
     transformers.logging.set_verbosity(transformers.logging.CRITICAL)  # it does not know the class, and says so
-    torch.set_num_threads(threads)
+    torch.set_num_threads(args.threads)
     config = transformers.AutoConfig.from_pretrained(model)
     classifier = MeanPooledBert(config).eval()
     classifier.load_state_dict(weights(model / "model.onnx"))

@@ -10,8 +10,10 @@ from .job import ConfigError
 from .measure import measure
 from .network import ENCODE_BATCH, Classifier
 from .optimise import Descent, fit_linear, plan
+from .settings import Examples
 
 STRENGTH = 10.0  # C of a linear head over embeddings of length 1, as scikit-learn counts it
+SHARPNESS = 20.0  # what cosines are multiplied by before a softmax; it is the native head's, too
 HEAD_PENALTY = lambda items: 1 / (STRENGTH * items)
 
 
@@ -39,6 +41,16 @@ class Bench:
             return torch.ones(len(counts), device=self.device)
         balanced = counts.sum() / np.maximum(counts, 1) / max((counts > 0).sum(), 1)
         return torch.tensor(np.where(counts > 0, balanced, 1), dtype=torch.float32, device=self.device)
+
+    def add_names(self):
+        """Make each label's name one more text with that label: of few, that is much."""
+        if self.train.pictures:
+            return
+        names = [label.replace("_", " ") for label in self.settings.labels]
+        rows, lengths = self.twin.inputs.encode(names)
+        self.rows, self.lengths = [*self.rows, *rows], np.concatenate([self.lengths, lengths])
+        targets = np.concatenate([self.train.targets, np.eye(len(names), dtype=np.float32)])
+        self.train = Examples([*self.train.items, *names], targets, pictures=False)
 
     def tensors(self, rows, indexes):
         batch = self.twin.inputs.batch([rows[i] for i in indexes])
@@ -167,11 +179,13 @@ def probe(bench):
 def setfit(bench):
     """Pull the embeddings of a label together and those of different ones apart, then fit a head (Tunstall et al., 2022).
 
-    SetFit draws pairs and encodes both texts of each; here all pairs of a batch are looked at, so that a text is encoded
-    once for many pairs. Pairs of one label weigh as much as the many others."""
+    SetFit draws pairs and asks for a cosine of 1 or 0, which made minilm no better on Banking77 (docs/training.md). Here all
+    pairs of a batch are looked at, and a text's likest ought to be of its label, by a softmax over the others' cosines
+    (Khosla et al., "Supervised contrastive learning", NeurIPS 2020): labels that are akin may stay near each other."""
     settings, module = bench.settings, bench.module
     if not isinstance(module, Classifier):
         return bench.probe()
+    bench.add_names()
     members = [np.flatnonzero(bench.train.classes == label) for label in range(len(settings.labels))]
     members = [m for m in members if len(m)]
     if len(members) < 2:
@@ -181,14 +195,15 @@ def setfit(bench):
     def loss(step, part):
         random = np.random.default_rng([settings.seed, 3, step, part])
         chosen = random.permutation(len(members))[: max(2, settings.pairs_batch // 2)]
-        picked = np.concatenate([random.choice(members[c], 2, replace=len(members[c]) < 2) for c in chosen])
-        with bench.precision():
-            x = module.embed(bench.tensors(bench.rows, picked))
-        labels = torch.from_numpy(bench.train.classes[picked]).to(bench.device)
-        same = labels[:, None] == labels[None, :]
-        error = (x @ x.T - same.float()) ** 2
+        each = max(2, settings.pairs_batch // len(chosen))
+        picked = np.concatenate([random.choice(members[c], each, replace=len(members[c]) < each) for c in chosen])
+        picked = picked[np.argsort(bench.lengths[picked], kind="stable")]
+        with bench.precision():  # texts of like length at once: little padding
+            x = torch.cat([module.embed(bench.tensors(bench.rows, few)) for few in np.array_split(picked, math.ceil(len(picked) / 12))])
         itself = torch.eye(len(x), dtype=torch.bool, device=bench.device)
-        return error[same & ~itself].mean() + error[~same].mean()
+        labels = torch.from_numpy(bench.train.classes[picked]).to(bench.device)
+        same = (labels[:, None] == labels[None, :]) & ~itself
+        return -(x @ x.T * SHARPNESS).masked_fill(itself, -math.inf).log_softmax(1)[same].mean()
 
     descent.run("pairs", settings.pairs_steps, loss)
     bench.probe()

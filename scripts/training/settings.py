@@ -46,7 +46,7 @@ class Settings:
 
     lora_rank: int = 16
     lora_alpha: float = 32.0
-    pairs_steps: int = 200  # setfit: batches of pairs
+    pairs_steps: int = 60  # setfit: batches of pairs
     pairs_batch: int = 64  # setfit: examples in a batch, each of which is paired with each
     templates: list[str] = dataclasses.field(default_factory=lambda: ["a photo of a {}."])  # wiseft: prompts
     interpolation: float | None = None  # wiseft: share of the fine-tuned weights; None: chosen on validation

@@ -59,7 +59,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, session.Destroy()) }()
-	pipeline, err := hugot.NewPipeline(session, hugot.TextClassificationConfig{ModelPath: *model, Name: "bench"})
+	pipeline, err := hugot.NewPipeline(session, hugot.TextClassificationConfig{ModelPath: *model, OnnxFilename: "model.onnx", Name: "bench"})
 	if err != nil {
 		return err
 	}
