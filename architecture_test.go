@@ -1,4 +1,4 @@
-// Package labelloop holds the test that keeps the rooms apart.
+// Package labelloop holds the tests that keep the rooms apart, and the README true.
 package labelloop
 
 import (

@@ -26,7 +26,9 @@ func calibrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "calibrate",
 		Short: "Make a model's confidence mean what it says, by the audited random items",
-		Args:  cobra.NoArgs,
+		Long: `Fit a calibration of a model's probabilities to the audited random items. It is kept if it lowers the log loss of items that it
+was not fitted on (five-fold cross-validation); else what was there stays.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.with(c.Context(), func(s *sqlite.Store) error { return f.run(c.Context(), s, c.OutOrStdout(), c.ErrOrStderr()) })
 		},
@@ -167,17 +169,24 @@ func (f *calibrateFlags) run(ctx context.Context, s *sqlite.Store, stdout, stder
 	if err != nil {
 		return label.Errorf(label.ErrUsage, "%w; audit more by `labelloop select --strategy audit`", err)
 	}
-	if m.Calibration, err = json.Marshal(fitted); err != nil {
-		return err
-	}
-	if _, err := s.RegisterModel(ctx, m); err != nil {
-		return err
-	}
 	was, is := data.fit(), after.fit()
+	better := is.NLL < was.NLL
+	if better {
+		if m.Calibration, err = json.Marshal(fitted); err != nil {
+			return err
+		}
+		if _, err := s.RegisterModel(ctx, m); err != nil {
+			return err
+		}
+	}
 	if f.json {
-		return json.NewEncoder(stdout).Encode(map[string]any{"model": m.String(), "method": method, "samples": len(data.labels), "before": was, "after": is})
+		return json.NewEncoder(stdout).Encode(map[string]any{"model": m.String(), "method": method, "samples": len(data.labels), "kept": better,
+			"before": was, "after": is})
 	}
 	fmt.Fprintf(stderr, "%s: %s calibration on %s audited items\n", m, method, thousands(len(data.labels)))
+	if !better {
+		fmt.Fprintf(stderr, "  not kept: by so few items probabilities would get no better; audit more by `labelloop select --strategy audit`\n")
+	}
 	fmt.Fprintf(stderr, "  calibration error  %.2f %% -> %.2f %%\n  Brier score        %.4f -> %.4f\n  log loss           %.4f -> %.4f   (after: cross-validated)\n",
 		100*was.ECE, 100*is.ECE, was.Brier, is.Brier, was.NLL, is.NLL)
 	return nil
