@@ -65,7 +65,7 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	if err != nil {
 		return err
 	}
-	quick := 0 // items labelled by the head alone
+	quick := 0 // items labelled by embeddings that were kept
 	embedding := f.task == taskEmbed || f.task == taskImageEmbed
 	f.topK, f.multiLabel = 0, project.MultiLabel
 	if !embedding {
@@ -97,12 +97,8 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 			return err
 		}
 		filter.Unpredicted = sink.model.ID
-		if model.Manifest.Encoder != "" && sink.model.Version == model.Manifest.Version && f.labels == nil {
-			n, err := f.byHead(ctx, s, model, sink.model, stderr)
-			if err != nil {
-				return err
-			}
-			quick += n
+		if quick, err = f.byEmbeddings(ctx, s, e, sink.model, stderr); err != nil {
+			return err
 		}
 	}
 	counts, err := s.Counts(ctx)
@@ -138,7 +134,7 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 			"rate": float64(stats.Items) / stats.Elapsed.Seconds(), "model": sink.name()})
 	}
 	if quick > 0 {
-		fmt.Fprintf(stderr, "%s: %s items by the head alone, over embeddings that were kept\n", sink.name(), thousands(quick))
+		fmt.Fprintf(stderr, "%s: %s items by embeddings that were kept\n", sink.name(), thousands(quick))
 	}
 	fmt.Fprintf(stderr, "%s: %s items in %s (%s a second), %s failed\n", sink.name(), thousands(stats.Items), stats.Elapsed.Round(1e7),
 		thousands(int(float64(stats.Items)/stats.Elapsed.Seconds())), thousands(stats.Errors))
@@ -166,13 +162,34 @@ func (f *predictFlags) wanted(ctx context.Context, s *sqlite.Store) (*models.Mod
 	return projectModels(s.Dir()).Find(f.model)
 }
 
-// byHead labels the items whose embeddings by a head's encoder are kept, unless all were.
-func (f *predictFlags) byHead(ctx context.Context, s *sqlite.Store, m *models.Model, known label.Model, log io.Writer) (int, error) {
-	left, err := s.ItemPage(ctx, sqlite.Filter{State: label.AnyState, Unpredicted: known.ID}, 1)
-	if err != nil || len(left) == 0 {
+// byEmbeddings labels the items whose embeddings are kept by a head alone, or by comparing them with the labels'. It does
+// nothing where few items are left: it would label the others again.
+func (f *predictFlags) byEmbeddings(ctx context.Context, s *sqlite.Store, e *engine, known label.Model, log io.Writer) (int, error) {
+	counts, err := s.Counts(ctx)
+	if err != nil {
 		return 0, err
 	}
-	return rescore(ctx, s, m, known, log)
+	if left, all := counts.Left(known.ID); left*10 < all || left == 0 {
+		return 0, nil
+	}
+	m := e.model
+	if task, zeroShot := e.task.(*inference.Similarity); zeroShot && f.readsAll() {
+		return rescore(ctx, s, m.String(), nearestLabel(task), known, log)
+	}
+	if m.Manifest.Encoder == "" || known.Version != m.Manifest.Version || f.labels != nil {
+		return 0, nil
+	}
+	classify, err := newLinear(m)
+	if err != nil {
+		return 0, err
+	}
+	return rescore(ctx, s, m.Manifest.Encoder, classify.Probs, known, log)
+}
+
+// readsAll tells whether items are read as an encoder reads them where nobody says otherwise, so that kept embeddings are
+// what it would give.
+func (f *predictFlags) readsAll() bool {
+	return f.precision == "auto" && f.long == string(inference.LongTruncate) && f.maxLength == 0 && !f.orient
 }
 
 // choose makes the model label by the project's set: a zero-shot model by all of it, a classifier by what it knows of it.
@@ -242,18 +259,9 @@ type storeSource struct {
 }
 
 func newStoreSource(ctx context.Context, s *sqlite.Store, f sqlite.Filter, c label.Counts) *storeSource {
-	source := &storeSource{dir: s.Dir()}
+	left, all := c.Left(f.Unpredicted)
+	source := &storeSource{dir: s.Dir(), done: int64(all - left), total: int64(all)}
 	source.next, source.stop = iter.Pull2(s.Items(ctx, f))
-	for _, states := range c.Splits {
-		for _, n := range states {
-			source.total += int64(n)
-		}
-	}
-	for _, m := range c.Models {
-		if m.Model.ID == f.Unpredicted {
-			source.done = int64(m.Predictions + m.Errors)
-		}
-	}
 	return source
 }
 

@@ -4,26 +4,27 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/labelloop/labelloop/activelearn"
+	"github.com/labelloop/labelloop/inference"
 	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/sqlite"
 	"github.com/labelloop/labelloop/models"
 )
 
-// rescore labels anew, by the head alone, what a project holds embeddings of by the head's encoder: the queue and the items
-// that models are judged by first, then the rest. It gives the number of items. What it is cut off at is done again.
-func rescore(ctx context.Context, s *sqlite.Store, m *models.Model, known label.Model, log io.Writer) (int, error) {
-	e, err := s.Encoder(ctx, m.Manifest.Encoder)
+// classifier gives probabilities, items x classes, for embeddings, items x dimensions, which it may change.
+type classifier func(embeddings activelearn.Matrix) activelearn.Matrix
+
+// rescore labels what a project holds embeddings of by an encoder: the queue and the items that models are judged by first,
+// then the rest. It gives the number of items. What it is cut off at is done again.
+func rescore(ctx context.Context, s *sqlite.Store, encoder string, classify classifier, known label.Model, log io.Writer) (int, error) {
+	e, err := s.Encoder(ctx, encoder)
 	if errNoModel(err) {
 		return 0, nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	classify, err := newLinear(m)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +49,7 @@ func rescore(ctx context.Context, s *sqlite.Store, m *models.Model, known label.
 			}
 		}
 		for part := range slices.Chunk(rows, windowTexts) {
-			probs := classify.Probs(all.Gather(part))
+			probs := classify(all.Gather(part))
 			said := make([]label.Probabilities, len(part))
 			for i, row := range part {
 				said[i] = label.Probabilities{Item: items[row], Probs: probs.Row(i)}
@@ -79,6 +80,38 @@ func urgent(ctx context.Context, s *sqlite.Store) ([]int64, error) {
 	list := slices.Concat(queued, held.order())
 	slices.Sort(list)
 	return slices.Compact(list), nil
+}
+
+// nearestLabel labels as a comparison with the embeddings of labels does: that is a linear head over embeddings of length 1.
+func nearestLabel(t *inference.Similarity) classifier {
+	weights := activelearn.NewMatrix(len(t.Centers), len(t.Centers[0]))
+	bias := make([]float32, len(t.Centers))
+	for i, center := range t.Centers {
+		for k, x := range center {
+			weights.Row(i)[k] = float32(t.Scale * float64(x))
+		}
+		bias[i] = float32(t.Bias)
+	}
+	head := &activelearn.Logistic{Weights: weights, Bias: bias, Multi: t.Decision.MultiLabel}
+	return func(x activelearn.Matrix) activelearn.Matrix { return head.Probs(unit(x)) }
+}
+
+// unit scales rows to Euclidean length 1. A row of zeros stays as it is.
+func unit(x activelearn.Matrix) activelearn.Matrix {
+	for i := range x.Rows {
+		row, sum := x.Row(i), 0.0
+		for _, v := range row {
+			sum += float64(v) * float64(v)
+		}
+		if sum == 0 {
+			continue
+		}
+		scale := 1 / math.Sqrt(sum)
+		for k := range row {
+			row[k] = float32(float64(row[k]) * scale)
+		}
+	}
+	return x
 }
 
 // newLinear reads a model's head, with its temperature folded in.

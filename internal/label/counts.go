@@ -15,6 +15,22 @@ type Counts struct {
 	Rounds     int
 }
 
+// Left is how many items a model version, by its ID, has still to label, of all that there are.
+func (c Counts) Left(model int64) (left, all int) {
+	for _, states := range c.Splits {
+		for _, n := range states {
+			all += n
+		}
+	}
+	left = all
+	for _, m := range c.Models {
+		if m.Model.ID == model {
+			left -= m.Predictions + m.Errors
+		}
+	}
+	return left, all
+}
+
 // LabelCount is how many items have a label.
 type LabelCount struct {
 	Label Label
