@@ -185,11 +185,7 @@ class Bench:
 
     def tune_openvino(self, path, precision):
         """Return OpenVINO's fastest setting on a part of the texts."""
-        settings = [
-            (f"--precision={precision}", f"--streams={streams}", f"--batch={b}")
-            for streams in sorted({1, self.threads})
-            for b in OPENVINO_BATCHES
-        ]
+        settings = [(f"--precision={precision}", f"--batch={b}") for b in OPENVINO_BATCHES]
         return tune("OpenVINO", settings, lambda setting: self.openvino(setting, path)[0])
 
 
@@ -335,7 +331,7 @@ def main():
             contenders[f"hugot, {order}, {shown}"] = lambda p, best=best: bench.hugot(best, p)
         for precision in precisions:
             best = bench.tune_openvino(part, precision)
-            shown = " ".join(word.lstrip("-") for word in best[1:])
+            shown = best[-1].lstrip("-")
             contenders[f"OpenVINO (Python), {precision}, sorted, {shown}"] = lambda p, best=best: bench.openvino(best, p)
         contenders["transformers pipeline"] = lambda p: bench.python("transformers_pipeline.py", p)
         print("  measuring", file=sys.stderr)
