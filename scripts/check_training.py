@@ -107,7 +107,7 @@ class Checks:
 
     def check_finetune(self):
         for model, several in [("bert-embed-mean", False), ("bert-embed-cls", False), ("bert-single", False), ("roberta-single", False), ("distilbert-multi", True)]:
-            metrics, _ = self.train(method="finetune", model=str(TEXTS / model), **self.texts(several=several), multi_label=several, epochs=12,
+            metrics, _ = self.train(method="finetune", model=str(TEXTS / model), **self.texts(several=several), multi_label=several, epochs=30,
                                     learning_rate=3e-3, batch_size=16, patience=0, label_smoothing=0.05, class_weights=True, accumulation=2)  # fmt: skip
             tell(model, metrics)
             assert metrics["validation"]["macro_f1"] >= 0.8, metrics
