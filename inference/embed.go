@@ -104,7 +104,7 @@ func (t *Embedding) pool(hidden []float32, mask []int64, dim int) ([]float32, er
 func (t *Embedding) Vector(vectors [][]float32) []float32 {
 	v := append([]float32(nil), t.Text.merge(vectors)...)
 	if t.Normalize {
-		normalize(v)
+		Normalize(v)
 	}
 	return v
 }

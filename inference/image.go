@@ -183,7 +183,7 @@ func (t *ImageEmbedding) explanation(vectors [][]float32) label.Scores {
 func (t *ImageEmbedding) Vector(vectors [][]float32) []float32 {
 	v := slices.Clone(vectors[0][:len(vectors[0])-len(t.Classes)])
 	if t.Normalize {
-		normalize(v)
+		Normalize(v)
 	}
 	return v
 }

@@ -70,8 +70,8 @@ func (d Decision) predict(labels []string, probs []float64) label.Prediction {
 	return p
 }
 
-// normalize scales v to Euclidean length 1 in place. A vector of zeros stays as it is.
-func normalize(v []float32) {
+// Normalize scales v to Euclidean length 1 in place. A vector of zeros stays as it is.
+func Normalize(v []float32) {
 	sum := 0.0
 	for _, x := range v {
 		sum += float64(x) * float64(x)

@@ -52,11 +52,11 @@ func TestDecision(t *testing.T) {
 
 func TestNormalize(t *testing.T) {
 	v := []float32{3, 4}
-	if normalize(v); !slices.Equal(v, []float32{0.6, 0.8}) {
+	if Normalize(v); !slices.Equal(v, []float32{0.6, 0.8}) {
 		t.Errorf("normalized to %v", v)
 	}
 	zero := []float32{0, 0}
-	if normalize(zero); !slices.Equal(zero, []float32{0, 0}) {
+	if Normalize(zero); !slices.Equal(zero, []float32{0, 0}) {
 		t.Errorf("zeros are normalized to %v", zero)
 	}
 }

@@ -69,7 +69,7 @@ func Centers(ctx context.Context, s Session, e *Embedding, classes []Class, temp
 				centers[i][j] += x
 			}
 		}
-		normalize(centers[i])
+		Normalize(centers[i])
 		from = to
 	}
 	return centers, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"time"
 
@@ -93,25 +92,12 @@ func nearestLabel(t *inference.Similarity) classifier {
 		bias[i] = float32(t.Bias)
 	}
 	head := &activelearn.Logistic{Weights: weights, Bias: bias, Multi: t.Decision.MultiLabel}
-	return func(x activelearn.Matrix) activelearn.Matrix { return head.Probs(unit(x)) }
-}
-
-// unit scales rows to Euclidean length 1. A row of zeros stays as it is.
-func unit(x activelearn.Matrix) activelearn.Matrix {
-	for i := range x.Rows {
-		row, sum := x.Row(i), 0.0
-		for _, v := range row {
-			sum += float64(v) * float64(v)
+	return func(x activelearn.Matrix) activelearn.Matrix {
+		for i := range x.Rows {
+			inference.Normalize(x.Row(i))
 		}
-		if sum == 0 {
-			continue
-		}
-		scale := 1 / math.Sqrt(sum)
-		for k := range row {
-			row[k] = float32(float64(row[k]) * scale)
-		}
+		return head.Probs(x)
 	}
-	return x
 }
 
 // newLinear reads a model's head, with its temperature folded in.
