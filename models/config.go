@@ -34,6 +34,8 @@ type config struct {
 		Templates   []string           `json:"templates"`
 		LogitScale  float64            `json:"logit_scale"`
 		LogitBias   float64            `json:"logit_bias"`
+		// Agreement tells of graphs, by their paths, how often they give the label of the most exact one.
+		Agreement map[string]*Agreement `json:"agreement"`
 	} `json:"labelloop"`
 }
 

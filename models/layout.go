@@ -57,6 +57,9 @@ func (f *folder) describe() (Manifest, error) {
 	if err := f.members(&m, c.chosen(graphs), modules); err != nil {
 		return Manifest{}, err
 	}
+	for i := range m.Files {
+		m.Files[i].Agreement = c.Labelloop.Agreement[m.Files[i].Path]
+	}
 	if err := f.task(&m, c, modules); err != nil {
 		return Manifest{}, err
 	}

@@ -98,6 +98,14 @@ type File struct {
 	Precision string `json:"precision,omitempty"` // graphs: fp32, fp16, int8, ...
 	Size      int64  `json:"size"`                // bytes
 	SHA256    string `json:"sha256"`
+
+	Agreement *Agreement `json:"agreement,omitempty"` // graphs of a classifier: with the most exact one; nil where it is not known
+}
+
+// Agreement is how often a graph gives the label that the most exact graph of the model gives, on samples that it was not made from.
+type Agreement struct {
+	Share   float64 `json:"share"` // 0 to 1
+	Samples int     `json:"samples"`
 }
 
 const (
@@ -171,6 +179,11 @@ func (m *Manifest) checkMeaning() error {
 	}
 	if c := m.Calibration; c != nil && !(c.Temperature > 0 && c.Temperature <= math.MaxFloat32) {
 		return fmt.Errorf("calibration temperature is %v, want a number over 0: %w", c.Temperature, ErrDamaged)
+	}
+	for _, f := range m.Files {
+		if a := f.Agreement; a != nil && !(a.Share >= 0 && a.Share <= 1 && a.Samples >= 0) {
+			return fmt.Errorf("agreement of %s is %v of %d samples, want a share from 0 to 1: %w", f.Path, a.Share, a.Samples, ErrDamaged)
+		}
 	}
 	return nil
 }

@@ -150,6 +150,23 @@ func (m *Model) Graph(part, precision string) (file, found string, err error) {
 	return "", "", fmt.Errorf("choose a graph of %s: no %s, there is %s: %w", m, precision, strings.Join(there, ", "), ErrNotFound)
 }
 
+// What a graph has to agree with the most exact one in to be run in its place, and on how many samples that was seen.
+const (
+	agrees  = 0.995
+	samples = 1000
+)
+
+// Reduced gives the File of a classifier's graph of the given precision if its labels are known to be those of the most exact graph. What
+// was seen are the likeliest of the model's labels, so it doesn't count for several labels an item, or words that someone chooses.
+func (m *Model) Reduced(precision string) (File, bool) {
+	task := m.Manifest.Task
+	f, ok := m.graph("", precision)
+	if !ok || f.Agreement == nil || m.Manifest.MultiLabel || task != TextClassification && task != ImageClassification {
+		return File{}, false
+	}
+	return f, f.Agreement.Share >= agrees && f.Agreement.Samples >= samples
+}
+
 // graph picks among the graphs of one part and precision: made for this processor first, then the plainest name.
 func (m *Model) graph(part, precision string) (File, bool) {
 	var fit []File

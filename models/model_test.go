@@ -257,6 +257,39 @@ func TestHubCache(t *testing.T) {
 	}
 }
 
+// TestReduced tells which graphs may stand in for the most exact one.
+func TestReduced(t *testing.T) {
+	config := func(task, agreement string) files {
+		return configured(`{"architectures":["` + task + `"],"model_type":"bert","vocab_size":100,"max_position_embeddings":128,` +
+			`"problem_type":"` + map[bool]string{true: "multi_label_classification"}[strings.Contains(agreement, "0.999")] + `",` +
+			`"id2label":{"0":"a","1":"b","2":"c"},"labelloop":{"agreement":{` + agreement + `}}}`).with(files{"model_int8.onnx": onnx("logits")})
+	}
+	const classifies = "BertForSequenceClassification"
+	for name, c := range map[string]struct {
+		layout files
+		want   bool
+	}{
+		"agrees":                 {config(classifies, `"model_int8.onnx":{"share":0.995,"samples":1000}`), true},
+		"agrees too seldom":      {config(classifies, `"model_int8.onnx":{"share":0.9949,"samples":1000}`), false},
+		"seen on few samples":    {config(classifies, `"model_int8.onnx":{"share":1,"samples":999}`), false},
+		"another graph agrees":   {config(classifies, `"model_fp16.onnx":{"share":1,"samples":2000}`), false},
+		"nothing is known":       {config(classifies, ""), false},
+		"several labels an item": {config(classifies, `"model_int8.onnx":{"share":0.999,"samples":2000}`), false},
+		"an encoder":             {config("BertModel", `"model_int8.onnx":{"share":1,"samples":2000}`).with(files{"model.onnx": onnx("last_hidden_state")}), false},
+	} {
+		m, err := Open(c.layout.write(t, "m"))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, got := m.Reduced("int8"); got != c.want {
+			t.Errorf("%s: Reduced is %t", name, got)
+		}
+	}
+	if _, err := Open(config(classifies, `"model_int8.onnx":{"share":1.5,"samples":1000}`).write(t, "m")); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a share of 1.5: %v", err)
+	}
+}
+
 // Endings of graphs quantized for this processor, and for another.
 var thisArch, otherArch = map[bool]string{true: "arm64", false: "avx512"}[runtime.GOARCH == "arm64"],
 	map[bool]string{true: "avx512", false: "arm64"}[runtime.GOARCH == "arm64"]

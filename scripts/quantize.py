@@ -5,7 +5,8 @@
 
 int8: weights are quantized per channel and activations by ranges that are found once, on samples (static quantization), so
 that a label does not depend on what else is in its batch: transformers by int8.py, convolutional networks by ONNX Runtime's
-own tool. fp16 is for GPUs. Half of the samples are for the ranges; on the other half the outputs are compared with fp32.
+own tool. fp16 is for GPUs. On samples that the ranges were not found on, the outputs are compared with fp32's. How often labels
+are the same is written into config.json: by that `labelloop label --precision auto` decides whether int8 will do.
 The text side of a dual encoder stays as it is: it runs once, over the labels, and an error there is in every picture's
 scores. docs/training.md describes the settings, the folder, the log and the exit codes.
 """
@@ -41,7 +42,8 @@ class Quantization:
     precision: str = "int8"  # int8, fp16
     texts: Path | None = None  # a text a line, like those that are to be labelled
     pictures: Path | None = None  # a folder of them
-    samples: int = 256
+    samples: int = 256  # to find ranges on; half of what there is at most
+    compare: int = 2000  # others to compare on
     exclude: list[str] = dataclasses.field(default_factory=list)  # nodes that stay fp32
     threads: int = 0  # 0: all that the process may use
 
@@ -50,8 +52,9 @@ class Quantization:
             raise ConfigError(f"model {self.model} is no folder")
         if self.precision not in ("int8", "fp16"):
             raise ConfigError(f"precision is {self.precision!r}, want int8 or fp16")
-        if not 2 * BATCH <= self.samples <= 100_000:
-            raise ConfigError(f"samples is {self.samples}, want {2 * BATCH} to 100000")
+        for name in ("samples", "compare"):
+            if not BATCH <= getattr(self, name) <= 100_000:
+                raise ConfigError(f"{name} is {getattr(self, name)}, want {BATCH} to 100000")
         if self.threads < 0:
             raise ConfigError(f"threads is {self.threads}, want 0 or more")
 
@@ -102,24 +105,29 @@ def picture_batches(model, names, paths):
 
 
 def batches(config, session):
+    """Two lists of batches: of samples to find ranges on, and of others to compare on."""
     names = [port.name for port in session.get_inputs()]
     if any(len(port.shape) == 4 for port in session.get_inputs()):
         if len(names) > 1:
             raise ConfigError("a graph of both encoders: export vision_model.onnx and text_model.onnx")
         if not config.pictures:
             raise ConfigError("pictures is missing: the ranges of pictures are found on some of them")
-        paths = sorted(p for p in config.pictures.rglob("*") if p.suffix.lower() in PICTURES)
-        return list(picture_batches(config.model, names, spread(paths, config.samples)))
-    if not config.texts:
-        raise ConfigError("texts is missing: the ranges of texts are found on some of them")
-    lines = [line for line in config.texts.read_text("utf-8").splitlines() if line.strip()]
-    return list(text_batches(config.model, names, spread(lines, config.samples)))
-
-
-def spread(items, n):
+        make, items = picture_batches, sorted(p for p in config.pictures.rglob("*") if p.suffix.lower() in PICTURES)
+    else:
+        if not config.texts:
+            raise ConfigError("texts is missing: the ranges of texts are found on some of them")
+        make, items = text_batches, [line for line in config.texts.read_text("utf-8").splitlines() if line.strip()]
     if len(items) < 2 * BATCH:
         raise ConfigError(f"{len(items)} samples, want {2 * BATCH} or more")
-    return [items[i] for i in np.linspace(0, len(items) - 1, min(n, len(items))).astype(int)]
+    chosen = spread(len(items), min(config.samples, len(items) // 2))
+    others = np.setdiff1d(np.arange(len(items)), chosen)
+    others = others[spread(len(others), config.compare)]
+    return [list(make(config.model, names, [items[i] for i in part])) for part in (chosen, others)]
+
+
+def spread(count, n):
+    """n of count indexes, evenly."""
+    return np.linspace(0, count - 1, min(n, count)).astype(int)
 
 
 def quantize(graph, target, samples, skip, threads):
@@ -175,23 +183,24 @@ def work(config, folder, log, stop):
         raise ConfigError(f"no model.onnx or vision_model.onnx in {config.model}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = config.threads, 3
-    metrics = {}
+    metrics, agreement = {}, {}
     for at, graph in enumerate(graphs):
         stop.check()
         log.step("quantize", at + 1, len(graphs), graph=graph.name)
         fp32 = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        samples = batches(config, fp32)
+        ranges, others = batches(config, fp32)
         target = folder / graph.relative_to(config.model).with_name(f"{graph.stem}_{config.precision}.onnx")
         target.parent.mkdir(exist_ok=True)
         temporary = target.with_suffix(".tmp")
         if config.precision == "int8":
-            quantize(graph, temporary, samples[::2], config.exclude, config.threads)
+            quantize(graph, temporary, ranges, config.exclude, config.threads)
         else:
             halve(graph, temporary)
         other = onnxruntime.InferenceSession(str(temporary), options, providers=["CPUExecutionProvider"])
-        found = compare(fp32, other, samples[1::2])
+        found = compare(fp32, other, others)
         temporary.replace(target)
         metrics[target.name] = {**found, "bytes": target.stat().st_size, "share_of_fp32": round(target.stat().st_size / weight_bytes(graph), 4)}
+        agreement[target.relative_to(folder).as_posix()] = {"share": found["same_label"], "samples": found["samples"]}
         log("graph", name=target.name, **metrics[target.name])
     for path in config.model.rglob("*"):
         copy = folder / path.relative_to(config.model)
@@ -200,7 +209,15 @@ def work(config, folder, log, stop):
             temporary = copy.with_name(copy.name + ".tmp")
             shutil.copyfile(path, temporary)
             temporary.replace(copy)
+    tell(folder / "config.json", agreement)
     return metrics
+
+
+def tell(path, agreement):
+    """Write into our own section of config.json how often the new graphs give fp32's label."""
+    config = json.loads(path.read_text("utf-8"))
+    config.setdefault("labelloop", {}).setdefault("agreement", {}).update(agreement)
+    job.write_json(path, config)
 
 
 if __name__ == "__main__":
