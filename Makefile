@@ -22,8 +22,9 @@ build: deps ## build bin/labelloop (the default)
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(STAMP)' -o bin/labelloop ./cmd/labelloop
 
 .PHONY: deps
-deps: ## fetch and build the native libraries and default models, once
+deps: ## fetch and build the native libraries and default models, once; GPU=1: and those for NVIDIA's GPUs
 	@$(FETCH) base
+	$(if $(filter-out 0,$(GPU)),@$(FETCH) gpu)
 
 .PHONY: browser
 browser: deps # the browser that the tests open the review page in

@@ -62,15 +62,21 @@ func (e *TextEncoder) encode(ctx context.Context, items []label.Item) []Encoded 
 // padded gives the tokens that a row of n is padded to. That depends on the row alone. The fewer sizes there are, the fuller
 // are the batches of rows of one size, and the more is padding: at most one token in Steps.
 func (e *TextEncoder) padded(n int) int {
-	unit := 1
-	for e.Steps > 0 && n >= 2*e.Steps*unit {
-		unit *= 2
-	}
-	width := (n + unit - 1) / unit * unit
+	width := Step(n, e.Steps)
 	if e.MaxLength > 0 {
 		width = min(width, max(n, e.MaxLength))
 	}
 	return max(width, e.Width)
+}
+
+// Step gives the first of a row of sizes that is at least n: those between a number and its double are steps many. With steps 0
+// every size is one.
+func Step(n, steps int) int {
+	unit := 1
+	for steps > 0 && n >= 2*steps*unit {
+		unit *= 2
+	}
+	return (n + unit - 1) / unit * unit
 }
 
 // run feeds rows as one batch padded on the right to the size of its longest row.

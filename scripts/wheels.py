@@ -15,7 +15,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 # What the pinned wheels are built for, so that every Python downloads the same files.
 TARGET = ["--python-version=3.11", "--implementation=cp", "--abi=cp311"]
-TARGET += [f"--platform={tag}_x86_64" for tag in ("manylinux_2_28", "manylinux_2_27", "manylinux2010")]
+TARGET += [f"--platform={tag}_x86_64" for tag in ("manylinux_2_28", "manylinux_2_27", "manylinux2014")]
 
 
 class SetupError(Exception):
@@ -96,11 +96,15 @@ class Wheel:
 
     def member(self, pattern):
         """The one file of the wheel whose path matches a pattern."""
-        with zipfile.ZipFile(self.path) as archive:
-            found = [name for name in archive.namelist() if re.fullmatch(pattern, name)]
+        found = self.members(pattern)
         if len(found) != 1:
             raise SetupError(f"{self.path.name} holds {len(found)} files like {pattern}: adapt scripts/deps.py")
         return found[0]
+
+    def members(self, pattern):
+        """The files of the wheel whose paths match a pattern."""
+        with zipfile.ZipFile(self.path) as archive:
+            return [name for name in archive.namelist() if re.fullmatch(pattern, name)]
 
     def extract(self, member, target):
         """Put one file of the wheel into its place."""

@@ -92,7 +92,7 @@ func (f *modelFlags) imageZeroShot(ctx context.Context, e *engine, image *infere
 	similarity := &inference.Similarity{Labels: names(classes), Scale: m.LogitScale, Bias: m.LogitBias, Decision: d}
 	var session *ort.Session
 	if e.model.Split() {
-		if session, err = f.openGraph(e.model, models.Text, f.labelPrecision(e.model)); err != nil {
+		if session, err = f.openGraph(e, models.Text, e.labelPrecision()); err != nil {
 			return nil, err
 		}
 		defer session.Close() // its work is done when the labels are embedded

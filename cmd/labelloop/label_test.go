@@ -82,6 +82,10 @@ func TestBadInputIsExplained(t *testing.T) {
 		"wrong column":      {[]string{"--model", model, "--column", "body", good}, exitUsage, []string{"good.csv", `"body"`, `"text"`}},
 		"unknown label":     {[]string{"--model", model, "--labels", "joi", good}, exitUsage, []string{`"joi"`, `did you mean "joy"`}},
 		"unknown provider":  {[]string{"--model", model, "--device", "abacus", good}, exitUsage, []string{"abacus", "cuda", "cpu"}},
+		"no such device":    {[]string{"--model", model, "--device", "cuda:x", good}, exitUsage, []string{"cuda:x", "want numbers"}},
+		"device of the CPU": {[]string{"--model", model, "--device", "cpu:1", good}, exitUsage, []string{"cpu has no numbered devices"}},
+		"memory below 0":    {[]string{"--model", model, "--device-memory", "-1", good}, exitUsage, []string{"--device-memory -1"}},
+		"second GPU":        {[]string{"--model", model, "--device", "cuda:1", good}, exitFailed, []string{"cuda:1", "not available", "make deps GPU=1"}},
 		"missing provider":  {[]string{"--model", model, "--device", "cuda", good}, exitFailed, []string{"cuda", "not available", "--device auto"}},
 		"unknown precision": {[]string{"--model", model, "--precision", "int8", good}, exitFailed, []string{"int8", "fp32"}},
 		"no labels":         {[]string{"--model", "minilm", good}, exitDone, nil}, // it embeds

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ type modelFlags struct {
 	long                           string
 	maxLength, stride              int
 	scale                          float64
-	threads, budget                int
+	threads, budget, deviceMemory  int
 	maxPixels                      int
 	orient                         bool
 	explain                        bool
@@ -68,6 +69,7 @@ func (f *modelFlags) bindModel(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "model: a name from 'labelloop models list', NAME@VERSION, or a directory")
 	flags.StringVar(&f.device, "device", ort.CPU, "execution provider: "+strings.Join(ort.Devices(), ", "))
+	flags.IntVar(&f.deviceMemory, "device-memory", 0, "MiB of each GPU's memory that a graph may take (default: all)")
 	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16, bf16 or int8: which of the model's graphs to run")
 	flags.StringVar(&f.long, "long", string(inference.LongTruncate), "texts longer than the model takes: truncate, window-mean or window-max")
 	flags.IntVar(&f.maxLength, "max-length", 0, "tokens of a text that the model sees (default: all that it takes)")
@@ -115,9 +117,11 @@ type engine struct {
 	session   *ort.Session
 	tokenizer *tokenize.Tokenizer
 	task      inference.Task
-	workers   int // runs side by side
-	budget    int // size of a batch: padded tokens, or pictures
-	window    int // items that are batched together
+	device    string // that the session is on, auto resolved
+	precision string // of the session's graph, or auto
+	workers   int    // runs side by side
+	budget    int    // size of a batch: padded tokens, or pictures
+	window    int    // items that are batched together
 }
 
 // Close frees what was loaded.
@@ -143,10 +147,17 @@ func (f *modelFlags) find() (*models.Model, error) {
 // open loads the model and makes the task that the flags ask for. This and the verbs are the only places where the
 // rooms meet. What was chosen is told on log.
 func (f *modelFlags) open(ctx context.Context, model *models.Model, log io.Writer) (*engine, error) {
-	if err := ort.Load(below("lib")...); err != nil {
+	if err := ort.Load(f.libraries()...); err != nil {
 		return nil, err
 	}
-	e := &engine{model: model, window: windowTexts}
+	device, why, err := ort.Choose(f.device)
+	if err != nil {
+		return nil, err
+	}
+	if f.device == ort.Auto {
+		fmt.Fprintf(log, "device: %s (%s)\n", device, cmp.Or(why, "the first that was tried"))
+	}
+	e := &engine{model: model, device: device, window: windowTexts}
 	if err := f.fill(ctx, e, log); err != nil {
 		e.Close()
 		return nil, err
@@ -166,18 +177,16 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 	if e.model.Split() {
 		part = models.Vision
 	}
-	if e.session, err = f.openGraph(e.model, part, f.choosePrecision(e.model, log)); err != nil {
+	e.precision = f.choosePrecision(e, part, log)
+	if e.session, err = f.openGraph(e, part, e.precision); err != nil {
 		return err
-	}
-	if f.device == ort.Auto {
-		fmt.Fprintf(log, "device: %s (%s)\n", e.session.Device, e.session.Why)
 	}
 	cpu, accelerator := tokensCPU, tokensAccelerator
 	if m.ReadsImages() {
 		cpu, accelerator, e.window = picturesCPU, picturesAccelerator, windowPictures
 	}
-	if e.workers, e.budget = f.threads, cpu; e.session.Device != ort.CPU {
-		e.workers, e.budget = 2, accelerator // one batch is copied while another is run
+	if e.workers, e.budget = f.threads, cpu; e.device != ort.CPU {
+		e.workers, e.budget = 2*e.session.Replicas(), accelerator // one batch is copied while another is run
 	}
 	if f.budget > 0 {
 		e.budget = f.budget
@@ -188,28 +197,6 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 		e.task, err = f.textTask(ctx, e)
 	}
 	return err
-}
-
-// choosePrecision gives the precision to run: for auto int8 where that is quicker and labels as fp32 does, else the most exact.
-func (f *modelFlags) choosePrecision(model *models.Model, log io.Writer) string {
-	if f.precision != "auto" || f.device != ort.CPU || !ort.MultipliesInt8() {
-		return f.precision
-	}
-	graph, ok := model.Reduced("int8")
-	if !ok {
-		return f.precision
-	}
-	fmt.Fprintf(log, "precision: int8, which gave fp32's label to %.2f %% of %d samples (--precision fp32 is exact)\n",
-		100*graph.Agreement.Share, graph.Agreement.Samples)
-	return graph.Precision
-}
-
-func (f *modelFlags) openGraph(model *models.Model, part, precision string) (*ort.Session, error) {
-	graph, _, err := model.Graph(part, precision)
-	if err != nil {
-		return nil, err
-	}
-	return ort.Open(graph, ort.Options{Device: f.device, Threads: 1})
 }
 
 // check refuses flags that can't be right whatever the model is.
@@ -227,6 +214,8 @@ func (f *modelFlags) check() error {
 		return label.Errorf(label.ErrUsage, "--threads %d: want 1 or more", f.threads)
 	case f.budget < 0:
 		return label.Errorf(label.ErrUsage, "--batch %d: want 1 or more", f.budget)
+	case f.deviceMemory < 0:
+		return label.Errorf(label.ErrUsage, "--device-memory %d: want 0 (all) or more", f.deviceMemory)
 	case f.maxPixels < 1:
 		return label.Errorf(label.ErrUsage, "--max-pixels %d: want 1 or more", f.maxPixels)
 	case f.maxLength < 0 || f.stride < 0:
@@ -301,7 +290,7 @@ func (f *modelFlags) textEncoder(e *engine) (inference.TextEncoder, error) {
 		length = f.maxLength
 	}
 	text := inference.TextEncoder{Tokenizer: e.tokenizer, MaxLength: length, Long: inference.Long(f.long), Steps: stepsCPU}
-	if e.session.Device != ort.CPU {
+	if e.device != ort.CPU {
 		text.Steps = stepsAccelerator
 	}
 	if text.Long != inference.LongTruncate {
@@ -364,18 +353,9 @@ func (f *modelFlags) similarity(ctx context.Context, e *engine, text inference.T
 func (f *modelFlags) centers(ctx context.Context, e *engine, s *ort.Session, text *inference.Embedding, classes []inference.Class) ([][]float32, error) {
 	var cache inference.Cache
 	if dir, err := os.UserCacheDir(); err == nil {
-		cache = models.OpenTextCache(filepath.Join(dir, "labelloop", "texts"), e.model, f.labelPrecision(e.model))
+		cache = models.OpenTextCache(filepath.Join(dir, "labelloop", "texts"), e.model, e.labelPrecision())
 	}
 	return inference.Centers(ctx, s, text, classes, f.prompts(&e.model.Manifest), cache)
-}
-
-// labelPrecision is that of the graph which embeds labels. The text side of a dual encoder runs once, over the labels alone: it
-// is taken as exact as there is, for an error there is in every picture's scores.
-func (f *modelFlags) labelPrecision(m *models.Model) string {
-	if m.Split() {
-		return "auto"
-	}
-	return f.precision
 }
 
 // prompts gives the templates: those asked for, else the model's own, else the labels as they are.

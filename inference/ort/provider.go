@@ -1,91 +1,104 @@
 package ort
 
 import (
-	"fmt"
-	"slices"
-	"strings"
+	"strconv"
 
 	onnx "github.com/yalue/onnxruntime_go"
-
-	"github.com/labelloop/labelloop/internal/label"
 )
 
-const (
-	Auto = "auto" // the first accelerator that the runtime can use, else the CPU
-	CPU  = "cpu"  // which is always there
-)
+// CPU is the execution provider that is always there.
+const CPU = "cpu"
 
 // provider is an execution provider by its name on the command line.
 type provider struct {
 	name   string
-	append func(*onnx.SessionOptions) error
-	remedy string
+	nvidia bool // its devices have numbers and memory of their own
+	append func(o *onnx.SessionOptions, number int, settings Options) error
+	needs  string
 }
 
 // providers stand in the order in which Auto tries them; the CPU comes last.
 var providers = []provider{
-	{"cuda", appendCUDA, "needs an NVIDIA GPU and the GPU build of ONNX Runtime with its CUDA and cuDNN libraries"},
-	{"tensorrt", appendTensorRT, "needs an NVIDIA GPU and the GPU build of ONNX Runtime with its TensorRT libraries"},
-	{"coreml", func(o *onnx.SessionOptions) error { return o.AppendExecutionProviderCoreMLV2(nil) }, "needs macOS"},
-	{"directml", func(o *onnx.SessionOptions) error { return o.AppendExecutionProviderDirectML(0) }, "needs Windows and the DirectML build of ONNX Runtime"},
-	{"openvino", func(o *onnx.SessionOptions) error { return o.AppendExecutionProviderOpenVINO(nil) }, "needs the OpenVINO build of ONNX Runtime"},
-	{CPU, func(*onnx.SessionOptions) error { return nil }, ""},
+	{"cuda", true, appendCUDA, "an NVIDIA GPU, its driver, and the libraries of 'make deps GPU=1'"},
+	{"tensorrt", true, appendTensorRT, "an NVIDIA GPU, its driver, the libraries of 'make deps GPU=1', and TensorRT 10 where the system finds it"},
+	{"coreml", false, appendCoreML, "macOS"},
+	{"directml", false, appendDirectML, "Windows and the DirectML build of ONNX Runtime"},
+	{"openvino", false, appendOpenVINO, "the OpenVINO build of ONNX Runtime"},
+	{CPU, false, appendCPU, ""},
 }
 
-// Devices lists the names that Open takes.
-func Devices() []string {
-	names := []string{Auto}
-	for _, p := range providers {
-		names = append(names, p.name)
+// cudaOptions are set for CUDA, also where TensorRT leaves nodes to it. The arena in which the runtime keeps a GPU's memory never
+// shrinks, so it grows by what is asked for alone; kernels of convolutions are chosen by rule, not tried for each new shape; and
+// fp32 is fp32: TensorFloat-32 would keep 10 bits of each factor.
+func cudaOptions(number int, settings Options) map[string]string {
+	options := map[string]string{
+		"device_id":              strconv.Itoa(number),
+		"arena_extend_strategy":  "kSameAsRequested",
+		"cudnn_conv_algo_search": "HEURISTIC",
+		"use_tf32":               "0",
 	}
-	return names
+	if settings.Memory > 0 {
+		options["gpu_mem_limit"] = strconv.FormatInt(settings.Memory, 10)
+	}
+	return options
 }
 
-func appendCUDA(o *onnx.SessionOptions) error {
+// tensorRTOptions keep the engines that are built, for minutes, in a folder. TensorRT takes half precision only where it is told so.
+func tensorRTOptions(number int, settings Options) map[string]string {
+	options := map[string]string{"device_id": strconv.Itoa(number)}
+	if settings.Engines != "" {
+		options["trt_engine_cache_enable"] = "1"
+		options["trt_engine_cache_path"] = settings.Engines
+		options["trt_timing_cache_enable"] = "1"
+		options["trt_timing_cache_path"] = settings.Engines
+	}
+	if settings.Half {
+		options["trt_fp16_enable"] = "1"
+	}
+	if settings.Memory > 0 {
+		options["trt_max_workspace_size"] = strconv.FormatInt(settings.Memory, 10)
+	}
+	return options
+}
+
+func appendCUDA(o *onnx.SessionOptions, number int, settings Options) error {
 	cuda, err := onnx.NewCUDAProviderOptions()
 	if err != nil {
 		return err
 	}
 	defer cuda.Destroy()
+	if err := cuda.Update(cudaOptions(number, settings)); err != nil {
+		return err
+	}
 	return o.AppendExecutionProviderCUDA(cuda)
 }
 
-func appendTensorRT(o *onnx.SessionOptions) error {
+// appendTensorRT has CUDA run what TensorRT can't.
+func appendTensorRT(o *onnx.SessionOptions, number int, settings Options) error {
 	rt, err := onnx.NewTensorRTProviderOptions()
 	if err != nil {
 		return err
 	}
 	defer rt.Destroy()
-	return o.AppendExecutionProviderTensorRT(rt)
+	if err := rt.Update(tensorRTOptions(number, settings)); err != nil {
+		return err
+	}
+	if err := o.AppendExecutionProviderTensorRT(rt); err != nil {
+		return err
+	}
+	return appendCUDA(o, number, settings)
 }
 
-// attach adds the named execution provider to the options. It returns the provider's name and, for Auto, why it was
-// chosen. A provider asked for by name that is not there is an error, never the CPU instead.
-func attach(o *onnx.SessionOptions, device string) (name, why string, err error) {
-	if device == Auto {
-		// TensorRT builds an engine for minutes before its first answer: it is for those who ask for it.
-		var missing []string
-		for _, p := range providers {
-			if p.name == "tensorrt" {
-				continue
-			}
-			if p.append(o) == nil {
-				if missing != nil {
-					why = "not available: " + strings.Join(missing, ", ")
-				}
-				return p.name, why, nil
-			}
-			missing = append(missing, p.name)
-		}
-	}
-	at := slices.IndexFunc(providers, func(p provider) bool { return p.name == device })
-	if at < 0 {
-		return "", "", label.Errorf(label.ErrUsage, "execution provider %q is unknown, want one of %s",
-			device, strings.Join(Devices(), ", "))
-	}
-	if err := providers[at].append(o); err != nil {
-		return "", "", fmt.Errorf("execution provider %s: %w: it %s; --device auto takes what there is (runtime says: %v)",
-			device, label.ErrNoProvider, providers[at].remedy, err)
-	}
-	return device, "", nil
+func appendCoreML(o *onnx.SessionOptions, _ int, _ Options) error {
+	return o.AppendExecutionProviderCoreMLV2(nil)
 }
+
+func appendDirectML(o *onnx.SessionOptions, _ int, _ Options) error {
+	return o.AppendExecutionProviderDirectML(0)
+}
+
+func appendOpenVINO(o *onnx.SessionOptions, _ int, _ Options) error {
+	return o.AppendExecutionProviderOpenVINO(nil)
+}
+
+func appendCPU(*onnx.SessionOptions, int, Options) error { return nil }

@@ -24,8 +24,8 @@ var (
 	loaded  string // full path of the library in use
 )
 
-// Load opens the ONNX Runtime library of the first folder that holds one. Later calls do nothing: a process has one
-// runtime. Execution providers are loaded from the same folder when they are asked for.
+// Load opens the ONNX Runtime library of the first folder that holds one, and the CUDA libraries beside it. Later calls do nothing:
+// a process has one runtime. Execution providers are loaded from the same folder when they are asked for.
 func Load(dirs ...string) error {
 	loading.Lock()
 	defer loading.Unlock()
@@ -39,6 +39,9 @@ func Load(dirs ...string) error {
 		}
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			continue
+		}
+		if err := preload(dir); err != nil {
+			return err
 		}
 		onnx.SetSharedLibraryPath(path)
 		if err := os.Setenv(noTelemetry, "1"); err != nil {

@@ -2,6 +2,7 @@ package ort
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -13,22 +14,32 @@ import (
 
 // Options say where and how a graph runs.
 type Options struct {
-	Device  string // an execution provider by name, or Auto
+	Device  string // what Choose gave
 	Threads int    // threads that share the work of one Run on the CPU; runs go on side by side
+	Strict  bool   // refuse a graph whose matrix products or convolutions would run on the CPU, though Device is another
+	Half    bool   // the graph is of half precision
+	Memory  int64  // bytes of each GPU's memory that a graph may take; 0: all
+	Engines string // folder in which TensorRT keeps the engines that it builds for the graph; "": nowhere
 }
 
-// Session is a loaded graph. It is safe for many goroutines: runs share weights and nothing else.
+// Session is a loaded graph, on one device or several. It is safe for many goroutines: runs share weights and nothing else.
 type Session struct {
-	Device string // the execution provider in use
-	Why    string // for Auto: what was not available
+	Device string // as in Options
 
-	session         *onnx.DynamicAdvancedSession
+	path            string
+	options         Options
+	provider        provider
+	numbers         []int // of the provider's devices
 	inputs, outputs []inference.Port
+	replicas        []*replica   // one on each device
+	choosing        sync.Mutex   // guards how busy replicas are
+	placing         sync.Mutex   // guards placed, and has other runs wait for the first
+	placed          bool         // it is known that nothing heavy runs on the CPU
 	running         sync.RWMutex // held for reading by runs, for writing by Close
 	closed          bool
 }
 
-// Open loads the graph at path. External weights are found beside it.
+// Open loads the graph at path on each of the devices. External weights are found beside it.
 func Open(path string, o Options) (*Session, error) {
 	loading.Lock()
 	ready := loaded != ""
@@ -36,66 +47,47 @@ func Open(path string, o Options) (*Session, error) {
 	if !ready {
 		return nil, fmt.Errorf("open %s: ONNX Runtime is not loaded", path)
 	}
-	s := &Session{}
-	names, err := s.readSignature(path)
-	if err != nil {
+	s := &Session{Device: o.Device, path: path, options: o}
+	var err error
+	if s.provider, s.numbers, err = parse(o.Device); err != nil {
 		return nil, err
 	}
-	options, err := onnx.NewSessionOptions()
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	defer options.Destroy()
-	if s.Device, s.Why, err = attach(options, o.Device); err != nil {
+	s.placed = !o.Strict || s.provider.name == CPU
+	if err := s.readSignature(); err != nil {
 		return nil, err
 	}
-	if err := options.SetIntraOpNumThreads(o.Threads); err != nil {
-		return nil, fmt.Errorf("open %s: set threads: %w", path, err)
-	}
-	if s.Device == CPU {
-		// The runtime would keep a plan of memory for every shape that it meets, and texts have many.
-		if err := options.SetMemPattern(false); err != nil {
-			return nil, fmt.Errorf("open %s: plan no memory: %w", path, err)
+	for _, number := range s.numbers {
+		r, err := s.open(number, "")
+		if err != nil {
+			s.Close()
+			return nil, err
 		}
-		if err := options.AddSessionConfigEntry("optimization.disable_specified_optimizers", slowFusions); err != nil {
-			return nil, fmt.Errorf("open %s: choose fusions: %w", path, err)
-		}
-	}
-	if s.session, err = onnx.NewDynamicAdvancedSession(path, names, portNames(s.outputs), options); err != nil {
-		return nil, badGraph(path, err)
+		s.replicas = append(s.replicas, r)
 	}
 	return s, nil
 }
 
-// slowFusions are graph optimisations that cost time on the CPU: the kernels that they put in walk a row value by value, where
-// those of Add, LayerNormalization and Gelu are vectorised. Without them BERT is an eighth faster (ONNX Runtime 1.32).
-const slowFusions = "SkipLayerNormFusion;BiasGeluFusion"
-
 // readSignature reads inputs and outputs from the graph, without optimising it or packing its weights.
-func (s *Session) readSignature(path string) (inputs []string, err error) {
+func (s *Session) readSignature() error {
 	options, err := onnx.NewSessionOptions()
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return fmt.Errorf("open %s: %w", s.path, err)
 	}
 	defer options.Destroy()
 	if err := options.SetGraphOptimizationLevel(onnx.GraphOptimizationLevelDisableAll); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return fmt.Errorf("open %s: %w", s.path, err)
 	}
 	if err := options.AddSessionConfigEntry("session.disable_prepacking", "1"); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return fmt.Errorf("open %s: %w", s.path, err)
 	}
 	defer trim()
-	in, out, err := onnx.GetInputOutputInfoWithOptions(path, options)
+	in, out, err := onnx.GetInputOutputInfoWithOptions(s.path, options)
 	if err != nil {
-		return nil, badGraph(path, err)
+		return fmt.Errorf("open %s: %w: the file is damaged or no ONNX graph; copy or export it again (runtime says: %v)",
+			s.path, label.ErrBadModel, err)
 	}
 	s.inputs, s.outputs = ports(in), ports(out)
-	return portNames(s.inputs), nil
-}
-
-func badGraph(path string, err error) error {
-	return fmt.Errorf("open %s: %w: the file is damaged or no ONNX graph; copy or export it again (runtime says: %v)",
-		path, label.ErrBadModel, err)
+	return nil
 }
 
 func ports(infos []onnx.InputOutputInfo) []inference.Port {
@@ -117,8 +109,11 @@ func portNames(ports []inference.Port) []string {
 // Signature gives the graph's inputs and outputs.
 func (s *Session) Signature() (inputs, outputs []inference.Port) { return s.inputs, s.outputs }
 
-// Run feeds the graph. Cancelling ctx makes the runtime stop between two operators; Run waits for that before it
-// frees anything.
+// Replicas gives the number of devices that runs are spread over.
+func (s *Session) Replicas() int { return len(s.replicas) }
+
+// Run feeds the graph, on the device with the fewest runs under way. Cancelling ctx makes the runtime stop between two operators;
+// Run waits for that before it frees anything.
 func (s *Session) Run(ctx context.Context, in map[string]inference.Tensor) (map[string]inference.Tensor, error) {
 	s.running.RLock()
 	defer s.running.RUnlock()
@@ -128,62 +123,45 @@ func (s *Session) Run(ctx context.Context, in map[string]inference.Tensor) (map[
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	feeds := make([]onnx.Value, len(s.inputs))
-	results := make([]onnx.Value, len(s.outputs))
-	defer func() {
-		for _, v := range append(feeds, results...) {
-			if v != nil {
-				v.Destroy()
-			}
-		}
-	}()
-	for i, port := range s.inputs {
-		t, ok := in[port.Name]
-		if !ok {
-			return nil, fmt.Errorf("run a graph: input %s is missing", port.Name)
-		}
-		var err error
-		if feeds[i], err = feed(t); err != nil {
-			return nil, fmt.Errorf("run a graph: input %s: %w", port.Name, err)
-		}
-	}
-	if err := s.runNative(ctx, feeds, results); err != nil {
+	if err := s.place(ctx, in); err != nil {
 		return nil, err
 	}
-	out := make(map[string]inference.Tensor, len(results))
-	for i, v := range results {
-		t, err := fetch(v)
-		if err != nil {
-			return nil, fmt.Errorf("run a graph: output %s: %w", s.outputs[i].Name, err)
-		}
-		out[s.outputs[i].Name] = t
-	}
-	return out, nil
+	r := s.acquire()
+	defer s.release(r)
+	return s.runOn(ctx, r, in)
 }
 
-// runNative calls the runtime and waits for it, however the run ends.
-func (s *Session) runNative(ctx context.Context, feeds, results []onnx.Value) error {
-	options, err := onnx.NewRunOptions()
-	if err != nil {
-		return fmt.Errorf("run a graph: %w", err)
+// place looks before the first run where it would run.
+func (s *Session) place(ctx context.Context, in map[string]inference.Tensor) error {
+	s.placing.Lock()
+	defer s.placing.Unlock()
+	if s.placed {
+		return nil
 	}
-	defer options.Destroy()
-	terminated := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		options.Terminate()
-		close(terminated)
-	})
-	err = s.session.RunWithOptions(feeds, results, options)
-	if !stop() {
-		<-terminated // options must outlive Terminate
+	if err := s.requirePlacement(ctx, in); err != nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("run a graph: %w", err)
-	}
+	s.placed = true
 	return nil
+}
+
+func (s *Session) acquire() *replica {
+	s.choosing.Lock()
+	defer s.choosing.Unlock()
+	least := s.replicas[0]
+	for _, r := range s.replicas[1:] {
+		if r.busy < least.busy {
+			least = r
+		}
+	}
+	least.busy++
+	return least
+}
+
+func (s *Session) release(r *replica) {
+	s.choosing.Lock()
+	defer s.choosing.Unlock()
+	r.busy--
 }
 
 // Close waits for runs under way and frees the graph.
@@ -195,5 +173,9 @@ func (s *Session) Close() error {
 	}
 	s.closed = true
 	defer trim()
-	return s.session.Destroy()
+	var errs []error
+	for _, r := range s.replicas {
+		errs = append(errs, r.close())
+	}
+	return errors.Join(errs...)
 }

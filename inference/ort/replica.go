@@ -1,0 +1,153 @@
+package ort
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	onnx "github.com/yalue/onnxruntime_go"
+
+	"github.com/labelloop/labelloop/inference"
+)
+
+// replica is a session's graph, loaded on one device.
+type replica struct {
+	native  *onnx.DynamicAdvancedSession
+	guard   func(func() error) error // for the first run, which loads what was not needed before
+	started atomic.Bool
+	busy    int       // runs under way; the session's lock guards it
+	bound   *bindings // nil where the device shares the host's memory
+}
+
+// open loads the graph on one of the provider's devices. Where profile is not "", what is run is told in a file of that prefix.
+func (s *Session) open(number int, profile string) (*replica, error) {
+	options, err := onnx.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.path, err)
+	}
+	defer options.Destroy()
+	if err := options.SetIntraOpNumThreads(s.options.Threads); err != nil {
+		return nil, fmt.Errorf("open %s: set threads: %w", s.path, err)
+	}
+	if s.provider.name == CPU {
+		// The runtime would keep a plan of memory for every shape that it meets, and texts have many.
+		if err := options.SetMemPattern(false); err != nil {
+			return nil, fmt.Errorf("open %s: plan no memory: %w", s.path, err)
+		}
+		if err := options.AddSessionConfigEntry("optimization.disable_specified_optimizers", slowFusions); err != nil {
+			return nil, fmt.Errorf("open %s: choose fusions: %w", s.path, err)
+		}
+	}
+	if profile != "" {
+		if err := options.EnableProfiling(profile); err != nil {
+			return nil, fmt.Errorf("open %s: profile: %w", s.path, err)
+		}
+	}
+	r := &replica{guard: s.provider.guard}
+	err = r.guard(func() (err error) {
+		if err = s.provider.append(options, number, s.options); err == nil {
+			r.native, err = onnx.NewDynamicAdvancedSession(s.path, portNames(s.inputs), portNames(s.outputs), options)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s on %s: %w", s.path, s.provider.device(number), err)
+	}
+	if s.provider.nvidia {
+		r.bound = newBindings(number)
+	}
+	return r, nil
+}
+
+// slowFusions are graph optimisations that cost time on the CPU: the kernels that they put in walk a row value by value, where
+// those of Add, LayerNormalization and Gelu are vectorised. Without them BERT is an eighth faster (ONNX Runtime 1.32).
+const slowFusions = "SkipLayerNormFusion;BiasGeluFusion"
+
+// runOn feeds the graph on one device.
+func (s *Session) runOn(ctx context.Context, r *replica, in map[string]inference.Tensor) (map[string]inference.Tensor, error) {
+	for _, port := range s.inputs {
+		if _, ok := in[port.Name]; !ok {
+			return nil, fmt.Errorf("run a graph: input %s is missing", port.Name)
+		}
+	}
+	if r.bound != nil {
+		b := r.bound.take(s)
+		defer r.bound.give(b)
+		return b.run(ctx, s, r, in)
+	}
+	feeds := make([]onnx.Value, len(s.inputs))
+	results := make([]onnx.Value, len(s.outputs))
+	defer destroy(feeds)
+	defer destroy(results)
+	for i, port := range s.inputs {
+		var err error
+		if feeds[i], err = feed(in[port.Name]); err != nil {
+			return nil, fmt.Errorf("run a graph: input %s: %w", port.Name, err)
+		}
+	}
+	if err := r.run(ctx, feeds, results); err != nil {
+		return nil, err
+	}
+	return s.fetchAll(results)
+}
+
+// fetchAll copies a run's outputs.
+func (s *Session) fetchAll(results []onnx.Value) (map[string]inference.Tensor, error) {
+	out := make(map[string]inference.Tensor, len(results))
+	for i, v := range results {
+		t, err := fetch(v)
+		if err != nil {
+			return nil, fmt.Errorf("run a graph: output %s: %w", s.outputs[i].Name, err)
+		}
+		out[s.outputs[i].Name] = t
+	}
+	return out, nil
+}
+
+// run calls the runtime and waits for it, however the run ends.
+func (r *replica) run(ctx context.Context, feeds, results []onnx.Value) error {
+	options, err := onnx.NewRunOptions()
+	if err != nil {
+		return fmt.Errorf("run a graph: %w", err)
+	}
+	defer options.Destroy()
+	terminated := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		options.Terminate()
+		close(terminated)
+	})
+	call := func() error { return r.native.RunWithOptions(feeds, results, options) }
+	if r.started.Swap(true) {
+		err = call()
+	} else {
+		err = r.guard(call)
+	}
+	if !stop() {
+		<-terminated // options must outlive Terminate
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("run a graph: %w", err)
+	}
+	return nil
+}
+
+// close frees the graph.
+func (r *replica) close() error {
+	err := r.native.Destroy()
+	if r.bound != nil {
+		r.bound.close()
+	}
+	return err
+}
+
+// destroy frees those values of the runtime that were made.
+func destroy(values []onnx.Value) {
+	for _, v := range values {
+		if v != nil {
+			v.Destroy()
+		}
+	}
+}
