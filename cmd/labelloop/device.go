@@ -56,7 +56,7 @@ func (f *modelFlags) openGraph(e *engine, part, precision string) (*ort.Session,
 	if err != nil {
 		return nil, err
 	}
-	o := ort.Options{Device: e.device, Threads: 1, Strict: f.device != ort.Auto, Half: found == "fp16", Memory: int64(f.deviceMemory) << 20}
+	o := ort.Options{Device: e.device, Threads: max(1, f.runThreads), Strict: f.device != ort.Auto, Half: found == "fp16", Memory: int64(f.deviceMemory) << 20}
 	if strings.HasPrefix(e.device, "tensorrt") {
 		if o.Engines, err = engineFolder(e.model, graph); err != nil {
 			return nil, err

@@ -27,8 +27,8 @@ type labelFlags struct {
 	format, outputFormat string
 	output               string
 	resume, overwrite    bool
-	acceptAt             float64
-	json                 bool
+	routeFlags
+	json bool
 }
 
 func labelCommand() *cobra.Command {
@@ -59,7 +59,7 @@ func labelCommand() *cobra.Command {
 	flags.StringVar(&f.outputFormat, "output-format", "", "jsonl, csv or parquet (default: by file name, else jsonl)")
 	flags.BoolVar(&f.resume, "resume", false, "go on with an output that was left unfinished")
 	flags.BoolVar(&f.overwrite, "overwrite", false, "replace an output that is there")
-	flags.Float64Var(&f.acceptAt, "accept-at", 0.9, "confidence from which a label is accepted; others are routed to review")
+	f.routeFlags.bind(c)
 	flags.BoolVar(&f.json, "json", false, "write the summary as JSON")
 	return c
 }
@@ -141,8 +141,15 @@ func embeds(task inference.Task) bool {
 	return ok
 }
 
+// routeFlags say which predictions stand as they are.
+type routeFlags struct{ acceptAt float64 }
+
+func (f *routeFlags) bind(c *cobra.Command) {
+	c.Flags().Float64Var(&f.acceptAt, "accept-at", 0.9, "confidence from which a label is accepted; others are routed to review")
+}
+
 // route says whether a prediction stands as it is. An embedding is nobody's decision.
-func (f *labelFlags) route(p label.Prediction) label.Route {
+func (f *routeFlags) route(p label.Prediction) label.Route {
 	if p.Embedding != nil || p.Confidence >= f.acceptAt {
 		return label.Accept
 	}

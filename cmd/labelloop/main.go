@@ -56,7 +56,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		labelCommand(), modelsCommand(), benchCommand(), // files
+		labelCommand(), serveCommand(), modelsCommand(), benchCommand(), // files
 		initCommand(), importCommand(), predictCommand(), selectCommand(), trainCommand(), loopCommand(), calibrateCommand(), statusCommand(), exportCommand(), labelSetCommand(), backupCommand(), // projects
 		reportCommand(), simulateCommand(), reviewCommand(),
 	)

@@ -49,6 +49,7 @@ type modelFlags struct {
 	maxLength, stride              int
 	scale                          float64
 	threads, budget, deviceMemory  int
+	runThreads                     int // cores that share one run; 0: one
 	maxPixels                      int
 	orient                         bool
 	explain                        bool

@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/labelloop/labelloop/activelearn/calibration"
-	"github.com/labelloop/labelloop/internal/label"
 	"github.com/labelloop/labelloop/internal/review"
 	"github.com/labelloop/labelloop/internal/sqlite"
 )
@@ -30,13 +24,11 @@ const keyFile = "review.key"
 type reviewFlags struct {
 	projectFlags
 	boundFlags
-	addr        string
-	annotators  []string
-	lease       time.Duration
-	blind       float64
-	images      []string
-	certificate string
-	key         string
+	listenFlags
+	annotators []string
+	lease      time.Duration
+	blind      float64
+	images     []string
 }
 
 func reviewCommand() *cobra.Command {
@@ -60,14 +52,12 @@ tokens, and without --cert and --key everybody on the way can read what is sent,
 	}
 	f.projectFlags.bind(c)
 	f.boundFlags.bind(c)
+	f.listenFlags.bind(c, "127.0.0.1:7878")
 	flags := c.Flags()
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:7878", "address to serve on; port 0: any that is free")
 	flags.StringSliceVar(&f.annotators, "annotators", []string{person()}, "who may label, NAME,NAME")
 	flags.DurationVar(&f.lease, "lease", 10*time.Minute, "how long an item stays before a person who does not answer")
 	flags.Float64Var(&f.blind, "blind", 0, "share of the queue that is shown without a suggestion, to see how much people follow it")
 	flags.StringArrayVar(&f.images, "images", nil, "folder outside of the project in which pictures lie that a table names; can be repeated")
-	flags.StringVar(&f.certificate, "cert", "", "file with the certificate for TLS (PEM)")
-	flags.StringVar(&f.key, "key", "", "file with the certificate's key (PEM)")
 	return c
 }
 
@@ -78,22 +68,15 @@ type link struct {
 }
 
 func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr io.Writer) error {
-	if (f.certificate == "") != (f.key == "") {
-		return label.Errorf(label.ErrUsage, "review: --cert and --key go together")
-	}
 	secret, err := review.Key(filepath.Join(s.Dir(), keyFile))
 	if err != nil {
 		return err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
-	if err != nil {
-		return label.Errorf(label.ErrUsage, "serve on %s: %w; name another address with --addr, such as 127.0.0.1:0", f.addr, err)
-	}
-	defer listener.Close()
-	hosts, err := f.hosts(listener.Addr().(*net.TCPAddr))
+	listener, hosts, err := f.listen(ctx)
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
 	explainer := &explainer{store: s}
 	defer explainer.Close()
 	server, err := review.New(review.Config{
@@ -105,7 +88,7 @@ func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 		return err
 	}
 	defer server.Close()
-	if err := f.tell(server, listener.Addr().(*net.TCPAddr), hosts, stdout, stderr); err != nil {
+	if err := f.tell(server, listener, hosts, stdout, stderr); err != nil {
 		return err
 	}
 	indexing := make(chan error, 1)
@@ -122,21 +105,14 @@ func (f *reviewFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr i
 }
 
 // tell prints how people come in, and what it means where others than this machine can.
-func (f *reviewFlags) tell(server *review.Server, at *net.TCPAddr, hosts []string, stdout, stderr io.Writer) error {
-	scheme := "http"
-	if f.certificate != "" {
-		scheme = "https"
-	}
-	base := fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(hosts[0], fmt.Sprint(at.Port)))
+func (f *reviewFlags) tell(server *review.Server, listener net.Listener, hosts []string, stdout, stderr io.Writer) error {
+	base := f.base(listener, hosts)
 	var links []link
 	for _, name := range f.annotators {
 		links = append(links, link{name, server.Link(base, name)})
 	}
-	if !at.IP.IsLoopback() {
-		fmt.Fprintf(stderr, "Everybody who can reach %s can try tokens; whoever has a person's link labels in that name. Give each link to its owner alone.\n", at)
-		if f.certificate == "" {
-			fmt.Fprintln(stderr, "Without --cert and --key nothing is encrypted: whoever listens on the network reads the texts and the tokens.")
-		}
+	if f.warn(listener, stderr) {
+		fmt.Fprintln(stderr, "Whoever has a person's link labels in that name. Give each link to its owner alone.")
 	}
 	fmt.Fprintln(stderr, "Ctrl-C stops; every answer is on the disk when it is acknowledged.")
 	if f.json {
@@ -148,50 +124,6 @@ func (f *reviewFlags) tell(server *review.Server, at *net.TCPAddr, hosts []strin
 		}
 	}
 	return nil
-}
-
-// hosts are the names by which browsers may call the server, the one that is printed first: those of the address itself and of
-// the certificate.
-func (f *reviewFlags) hosts(at *net.TCPAddr) ([]string, error) {
-	var hosts []string
-	if f.certificate != "" {
-		pair, err := tls.LoadX509KeyPair(f.certificate, f.key)
-		if err != nil {
-			return nil, label.Errorf(label.ErrUsage, "read the certificate: %w", err)
-		}
-		leaf, err := x509.ParseCertificate(pair.Certificate[0])
-		if err != nil {
-			return nil, label.Errorf(label.ErrUsage, "read the certificate %s: %w", f.certificate, err)
-		}
-		hosts = slices.DeleteFunc(slices.Clone(leaf.DNSNames), func(name string) bool { return strings.HasPrefix(name, "*") })
-		for _, ip := range leaf.IPAddresses {
-			hosts = append(hosts, ip.String())
-		}
-	}
-	switch {
-	case at.IP.IsLoopback():
-		hosts = append(hosts, at.IP.String(), "localhost")
-	case !at.IP.IsUnspecified():
-		hosts = append(hosts, at.IP.String())
-	default:
-		if name, err := os.Hostname(); err == nil {
-			hosts = append(hosts, name)
-		}
-		addresses, err := net.InterfaceAddrs()
-		if err != nil {
-			return nil, fmt.Errorf("find the addresses of this machine: %w", err)
-		}
-		for _, a := range addresses {
-			if network, ok := a.(*net.IPNet); ok {
-				hosts = append(hosts, network.IP.String())
-			}
-		}
-		hosts = append(hosts, "localhost")
-	}
-	for i, name := range hosts {
-		hosts[i] = strings.ToLower(name)
-	}
-	return hosts, nil
 }
 
 // calibrated gives probabilities by a calibration as the verb calibrate keeps it.

@@ -29,6 +29,11 @@ func (s *Session) open(number int, profile string) (*replica, error) {
 	if err := options.SetIntraOpNumThreads(s.options.Threads); err != nil {
 		return nil, fmt.Errorf("open %s: set threads: %w", s.path, err)
 	}
+	// Threads that spin between runs take the core from other runs and other programs: with some of these, a run on two threads
+	// takes longer than on one.
+	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
+		return nil, fmt.Errorf("open %s: let threads sleep: %w", s.path, err)
+	}
 	if s.provider.name == CPU {
 		// The runtime would keep a plan of memory for every shape that it meets, and texts have many.
 		if err := options.SetMemPattern(false); err != nil {

@@ -24,8 +24,9 @@ type input struct {
 	path   string // as the person named it, "-" for standard input
 	name   string // what ids are made of: the base name, or path where two inputs share it
 	format *format
-	size   int64 // bytes on disk; 0 for a stream
-	stream bool  // can't be opened a second time: standard input, a named pipe
+	size   int64  // bytes on disk; 0 for a stream
+	stream bool   // can't be opened a second time: standard input, a named pipe
+	held   []byte // what is read, where that is in memory and no file
 
 	file   *os.File
 	window *window
@@ -62,7 +63,11 @@ func (in *input) root(c Columns) string {
 
 // stat looks at the path without opening it.
 func (in *input) stat() error {
-	if in.path == "-" {
+	switch {
+	case in.held != nil:
+		in.size = int64(len(in.held))
+		return nil
+	case in.path == "-":
 		in.stream = true
 		return nil
 	}
@@ -87,6 +92,10 @@ func (in *input) stat() error {
 
 // open opens the input, unpacks gzip, fills the window with the head and steps over a byte order mark.
 func (in *input) open() error {
+	if in.held != nil {
+		in.window = heldWindow(in.held)
+		return nil
+	}
 	in.file = os.Stdin
 	if in.path != "-" {
 		f, err := os.Open(in.path)
@@ -115,9 +124,7 @@ func (in *input) open() error {
 	if w.err != nil && w.err != io.EOF {
 		return in.wrap(w.err)
 	}
-	if bytes.HasPrefix(w.data(), []byte("\xef\xbb\xbf")) {
-		w.take(3)
-	}
+	w.takeMark()
 	return nil
 }
 

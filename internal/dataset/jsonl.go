@@ -223,6 +223,11 @@ func kind(v any) string {
 	return "an object"
 }
 
+// AppendJSONL appends the record of a result as a Sink writes it.
+func AppendJSONL(to []byte, r label.Result, o SinkOptions) ([]byte, error) {
+	return writeJSONL(o).append(to, r)
+}
+
 // writeJSONL gives the form of a prediction record: one object per line, its keys in a fixed order.
 func writeJSONL(o SinkOptions) encoder {
 	return encoder{append: func(to []byte, r label.Result) ([]byte, error) {

@@ -38,10 +38,15 @@ func Open(inputs []string, formatName string, c Columns) (*Source, error) {
 	return open(inputs, c, c.Images, func(in *input) (*format, error) { return in.choose(formatName) })
 }
 
+// Read reads what is in memory, in a format by its name, as Open reads a file of that name.
+func Read(name string, held []byte, formatName string, c Columns) (*Source, error) {
+	in := &input{path: name, name: name, held: held}
+	return openInputs([]*input{in}, c, false, func(in *input) (*format, error) { return in.choose(formatName) })
+}
+
 // open is Open for formats that choose tells once the input is open. Where pictures is set, inputs may also be pictures,
 // folders and archives of them.
 func open(inputs []string, c Columns, pictures bool, choose func(*input) (*format, error)) (*Source, error) {
-	s := &Source{columns: c}
 	if len(inputs) == 0 {
 		return nil, label.Errorf(label.ErrUsage, "no input; name files, or - for standard input")
 	}
@@ -49,8 +54,6 @@ func open(inputs []string, c Columns, pictures bool, choose func(*input) (*forma
 	for _, path := range inputs {
 		count[filepath.Base(path)]++
 	}
-	digest := sha256.New()
-	fmt.Fprintf(digest, "%+v\n", c)
 	list := plain(inputs)
 	if pictures {
 		var err error
@@ -62,6 +65,15 @@ func open(inputs []string, c Columns, pictures bool, choose func(*input) (*forma
 		if count[in.name] > 1 {
 			in.name = in.path
 		}
+	}
+	return openInputs(list, c, pictures, choose)
+}
+
+func openInputs(list []*input, c Columns, pictures bool, choose func(*input) (*format, error)) (*Source, error) {
+	s := &Source{columns: c}
+	digest := sha256.New()
+	fmt.Fprintf(digest, "%+v\n", c)
+	for _, in := range list {
 		prefix := "" // of ids: one folder's pictures are called by their paths in it
 		if len(list) > 1 {
 			prefix = in.name + "/"

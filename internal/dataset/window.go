@@ -25,6 +25,20 @@ func newWindow(src io.Reader) *window {
 	return &window{src: src, buf: make([]byte, windowSize)}
 }
 
+// heldWindow views what is in memory already.
+func heldWindow(held []byte) *window {
+	w := &window{buf: held, w: len(held), err: io.EOF}
+	w.takeMark()
+	return w
+}
+
+// takeMark steps over a byte order mark.
+func (w *window) takeMark() {
+	if bytes.HasPrefix(w.data(), []byte("\xef\xbb\xbf")) {
+		w.take(3)
+	}
+}
+
 // data is what has been read and not taken; more invalidates it.
 func (w *window) data() []byte { return w.buf[w.r:w.w] }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labelloop/labelloop/internal/guard"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
@@ -43,7 +44,7 @@ func TestSpans(t *testing.T) {
 		t.Errorf("%d spans, %+v, %v", len(spans), spans, err)
 	}
 	long[0] = []rune(strings.Repeat("word ", mostWords))
-	if _, err := spansOf(long); err == nil || statusOf(err) != 409 {
+	if _, err := spansOf(long); err == nil || guard.Status(err) != 409 {
 		t.Errorf("a text of too many words: %v", err)
 	}
 }

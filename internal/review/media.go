@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/labelloop/labelloop/internal/guard"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
@@ -27,7 +28,7 @@ func (s *Server) getMedia(w http.ResponseWriter, r *http.Request, _ string) {
 		err = s.servePicture(w, r, number)
 	}
 	if err != nil {
-		refuse(w, statusOf(err), err.Error())
+		guard.Refuse(w, guard.Status(err), err.Error())
 	}
 }
 

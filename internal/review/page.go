@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path"
 	"time"
+
+	"github.com/labelloop/labelloop/internal/guard"
 )
 
 // page holds index.html and what it loads.
@@ -38,7 +40,7 @@ func (s *Server) getAsset(w http.ResponseWriter, r *http.Request, _ string) {
 	name := r.PathValue("name")
 	kind, known := assetTypes[path.Ext(name)]
 	if !known {
-		refuse(w, http.StatusNotFound, "there is no such file")
+		guard.Refuse(w, http.StatusNotFound, "there is no such file")
 		return
 	}
 	w.Header().Set("Content-Type", kind)
@@ -49,7 +51,7 @@ func (s *Server) getAsset(w http.ResponseWriter, r *http.Request, _ string) {
 func serveFile(w http.ResponseWriter, r *http.Request, name string) {
 	text, err := fs.ReadFile(page, path.Join("page", name))
 	if err != nil {
-		refuse(w, http.StatusNotFound, "there is no such file")
+		guard.Refuse(w, http.StatusNotFound, "there is no such file")
 		return
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))

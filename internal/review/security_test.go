@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labelloop/labelloop/internal/guard"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
@@ -94,7 +95,7 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/api/project", "/api/items/9", "/assets/main.js", "/nothing", "/../x", "/media/1"} {
 		h := s.do(s.request("ann", path, "")).Header()
 		policy := h.Get("Content-Security-Policy")
-		if policy != contentPolicy || strings.Contains(policy, "unsafe") || h.Get("X-Content-Type-Options") != "nosniff" ||
+		if policy != guard.ContentPolicy || strings.Contains(policy, "unsafe") || h.Get("X-Content-Type-Options") != "nosniff" ||
 			h.Get("Referrer-Policy") != "no-referrer" || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s has headers %v", path, h)
 		}

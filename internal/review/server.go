@@ -1,8 +1,8 @@
 // Package review serves the page on which people label a project's items, and the same actions as JSON over HTTP
 // (openapi.json describes them).
 //
-// Every person has a token of their own, and the page of one host, its own, may change anything: see guard.go. A decision is
-// on the disk when it is answered.
+// Every person has a token of their own, and the page of one host, its own, may change anything: see package guard. A decision
+// is on the disk when it is answered.
 package review
 
 import (
@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/labelloop/labelloop/internal/guard"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
@@ -94,7 +95,7 @@ func New(c Config) (*Server, error) {
 	for pattern, handler := range s.routes() {
 		mux.Handle(pattern, handler)
 	}
-	s.handler = s.guard(mux)
+	s.handler = guard.New(mux, s.Hosts, "review")
 	return s, nil
 }
 
@@ -125,40 +126,12 @@ func (s *Server) routes() map[string]http.Handler {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// stopTerm is how long a server that stops waits for what it is answering.
-const stopTerm = 10 * time.Second
-
 // Serve answers on a listener until ctx ends, and then finishes what it has begun. With the files of a certificate and its
 // key it speaks TLS.
 func (s *Server) Serve(ctx context.Context, l net.Listener, certificate, key string) error {
-	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
-	server.RegisterOnShutdown(func() { close(s.quit) })
-	served := make(chan error, 1)
-	go func() {
-		if certificate != "" {
-			served <- server.ServeTLS(l, certificate, key)
-		} else {
-			served <- server.Serve(l)
-		}
-	}()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTerm)
-	defer cancel()
-	if err := server.Shutdown(last); err != nil {
-		return errors.Join(fmt.Errorf("stop serving on %s: %w", l.Addr(), err), server.Close())
-	}
-	return nil
+	stop := context.AfterFunc(ctx, func() { close(s.quit) })
+	defer stop()
+	return guard.Serve(ctx, l, s, certificate, key)
 }
 
 // Close closes the folders of pictures.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labelloop/labelloop/internal/guard"
 	"github.com/labelloop/labelloop/internal/label"
 )
 
@@ -289,7 +290,7 @@ func TestServe(t *testing.T) {
 	}
 	began := time.Now()
 	stop()
-	if err := <-served; err != nil || time.Since(began) > stopTerm/2 {
+	if err := <-served; err != nil || time.Since(began) > guard.StopTerm/2 {
 		t.Errorf("stopped after %v: %v", time.Since(began), err)
 	}
 	if _, err := io.ReadAll(events.Body); err != nil {

@@ -17,6 +17,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/labelloop/labelloop/internal/guard"
 )
 
 // keySize is that of SHA-256, by which tokens are made.
@@ -129,12 +131,12 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, token string) {
 	}
 	if !s.sessions.limit.open(from, time.Now()) {
 		w.Header().Set("Retry-After", "60")
-		refuse(w, http.StatusTooManyRequests, "too many wrong tokens; wait a minute")
+		guard.Refuse(w, http.StatusTooManyRequests, "too many wrong tokens; wait a minute")
 		return
 	}
 	if _, ok := s.sessions.owner(token); !ok {
 		s.sessions.limit.fail(from)
-		refuse(w, http.StatusUnauthorized, "that is nobody's token; use the address that `labelloop review` prints")
+		guard.Refuse(w, http.StatusUnauthorized, "that is nobody's token; use the address that `labelloop review` prints")
 		return
 	}
 	http.SetCookie(w, &http.Cookie{
@@ -150,7 +152,7 @@ func (s *Server) known(next func(w http.ResponseWriter, r *http.Request, who str
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := s.sessions.who(r)
 		if !ok {
-			refuse(w, http.StatusUnauthorized, "you are not logged in; use the address that `labelloop review` prints")
+			guard.Refuse(w, http.StatusUnauthorized, "you are not logged in; use the address that `labelloop review` prints")
 			return
 		}
 		next(w, r, who)

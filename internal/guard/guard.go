@@ -1,4 +1,6 @@
-package review
+// Package guard holds what the servers of this program share: what they refuse before a handler sees it, how they answer, and
+// how they stop.
+package guard
 
 import (
 	"net"
@@ -8,31 +10,32 @@ import (
 	"strings"
 )
 
-// contentPolicy lets a page load and call what comes from this server alone; nothing inline.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+// ContentPolicy lets a page load and call what comes from this server alone; nothing inline.
+const ContentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// guard refuses what no handler shall see: requests by a host name that is not the server's (a foreign name that resolves to
-// it, DNS rebinding), changes that another site's page sends, and paths that are not in their plain form.
-func (s *Server) guard(next http.Handler) http.Handler {
+// New refuses what no handler shall see: requests by a host name that is none of hosts (a foreign name that resolves to the
+// server, DNS rebinding), changes that another site's page sends, and paths that are not in their plain form. Hosts are names
+// and addresses in lower case without a port; verb is the one that prints the address.
+func New(next http.Handler, hosts []string, verb string) http.Handler {
 	own := http.NewCrossOriginProtection()
 	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusForbidden, "another site may not change anything here")
+		Refuse(w, http.StatusForbidden, "another site may not change anything here")
 	}))
 	next = own.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("Content-Security-Policy", ContentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		switch {
-		case !slices.Contains(s.Hosts, hostname(r.Host)):
-			refuse(w, http.StatusForbidden, "this server does not answer by that host name; use the address that `labelloop review` prints")
+		case !slices.Contains(hosts, hostname(r.Host)):
+			Refuse(w, http.StatusForbidden, "this server does not answer by that host name; use the address that `labelloop "+verb+"` prints")
 		case !plain(r):
-			refuse(w, http.StatusNotFound, "there is no such page")
+			Refuse(w, http.StatusNotFound, "there is no such page")
 		default:
 			next.ServeHTTP(w, r)
 		}
