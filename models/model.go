@@ -133,16 +133,12 @@ func (m *Model) path(f File) string { return filepath.Join(m.Dir, filepath.FromS
 // Graph gives the path of the ONNX file of a part ("" where one graph is all) with the given precision, and that
 // precision; "auto" is fp32 or, where there is none, the nearest to it.
 func (m *Model) Graph(part, precision string) (file, found string, err error) {
-	var there []string
-	for _, p := range precisions {
-		best, ok := m.graph(part, p.name)
-		if !ok {
-			continue
+	there := m.Precisions(part)
+	for _, name := range there {
+		if precision == "auto" || precision == name {
+			best, _ := m.graph(part, name)
+			return m.path(best), name, nil
 		}
-		if precision == "auto" || precision == p.name {
-			return m.path(best), p.name, nil
-		}
-		there = append(there, p.name)
 	}
 	if len(there) == 0 {
 		return "", "", fmt.Errorf("choose a graph of %s: the manifest lists none: %w", m, ErrNotModel)
@@ -165,6 +161,17 @@ func (m *Model) Reduced(precision string) (File, bool) {
 		return File{}, false
 	}
 	return f, f.Agreement.Share >= agrees && f.Agreement.Samples >= samples
+}
+
+// Precisions lists the precisions of a part's graphs, best first.
+func (m *Model) Precisions(part string) []string {
+	var there []string
+	for _, p := range precisions {
+		if _, ok := m.graph(part, p.name); ok {
+			there = append(there, p.name)
+		}
+	}
+	return there
 }
 
 // graph picks among the graphs of one part and precision: made for this processor first, then the plainest name.

@@ -46,7 +46,7 @@ func answers(ctx context.Context, s *sqlite.Store, m *models.Model, items []int6
 func (e *engine) answer(ctx context.Context, s *sqlite.Store, items []int64, sink *answerSink) (pipeline.Stats, error) {
 	return pipeline.Job{
 		Source: &listSource{store: s, items: items}, Sink: sink, Task: e.task, Session: e.session,
-		Decide: func(label.Prediction) label.Route { return label.Review }, Model: e.model.String(), Workers: e.workers, Budget: e.budget, Window: e.window,
+		Decide: func(label.Prediction) label.Route { return label.Review }, Model: e.model.String(), Workers: e.Workers, Budget: e.Budget, Window: e.window,
 	}.Run(ctx)
 }
 

@@ -54,7 +54,7 @@ func TestPlannedBatchesAreExact(t *testing.T) {
 	e := openEngine(t, modelFlags{model: "minilm-clinc150"})
 	shuffle := rand.New(rand.NewPCG(8, 8))
 	var want [][]float32
-	for _, budget := range []int{1, 100, e.budget, 8 * e.budget} {
+	for _, budget := range []int{1, 100, e.Budget, 8 * e.Budget} {
 		order := shuffle.Perm(len(items))
 		some := make([]label.Item, len(items))
 		for i, at := range order {

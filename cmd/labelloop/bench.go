@@ -81,7 +81,7 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 		return err
 	}
 	if f.one {
-		f.runThreads = f.threads
+		f.setting = setting{Workers: 1, Threads: f.cores(), Budget: 1}
 	}
 	begin := time.Now()
 	e, err := f.open(ctx, model, stderr)
@@ -89,13 +89,11 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 		return err
 	}
 	defer e.Close()
-	if f.one {
-		e.workers, e.budget = 1, 1
-	}
 	res := benchResult{Items: len(items), Start: time.Since(begin).Seconds(), Device: e.session.Device}
 	feeds := &recorder{Session: e.session}
-	_, err = f.job(e, feeds, items).Run(ctx) // warms up, and keeps what the graph was fed
-	if err != nil {
+	warm := e.try(items, discard{})
+	warm.Session = feeds
+	if _, err = warm.Run(ctx); err != nil {
 		return err
 	}
 	res.Batches = len(feeds.feeds)
@@ -118,11 +116,11 @@ func (f *benchFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 		f.encode(ctx, e, items)
 		encode = append(encode, rate(time.Since(begin)))
 		begin = time.Now()
-		if err := feeds.replay(ctx, e.workers); err != nil {
+		if err := feeds.replay(ctx, e.Workers); err != nil {
 			return err
 		}
 		alone = append(alone, rate(time.Since(begin)))
-		stats, err := f.job(e, e.session, items).Run(ctx)
+		stats, err := e.try(items, discard{}).Run(ctx)
 		if err != nil {
 			return err
 		}
@@ -156,7 +154,7 @@ func (f *benchFlags) encode(ctx context.Context, e *engine, items []label.Item) 
 			rows = append(rows, enc.Rows...)
 		}
 		if f.columns.Images {
-			for batch := range slices.Chunk(rows, e.budget) {
+			for batch := range slices.Chunk(rows, e.Budget) {
 				e.task.Run(ctx, idle{e.session}, batch)
 			}
 		}
@@ -198,11 +196,12 @@ func (f *benchFlags) read(ctx context.Context, inputs []string) ([]label.Item, e
 	return items, nil
 }
 
-func (f *benchFlags) job(e *engine, s inference.Session, items []label.Item) pipeline.Job {
+// try is a job whose results are looked at by nobody but the sink.
+func (e *engine) try(items []label.Item, sink pipeline.Sink) pipeline.Job {
 	return pipeline.Job{
-		Source: &memory{items}, Sink: discard{}, Task: e.task, Session: s, Model: e.model.String(),
+		Source: &memory{items}, Sink: sink, Task: e.task, Session: e.session, Model: e.model.String(),
 		Decide:  func(label.Prediction) label.Route { return label.Accept },
-		Workers: e.workers, Budget: e.budget, Window: e.window,
+		Workers: e.Workers, Budget: e.Budget, Window: e.window,
 	}
 }
 

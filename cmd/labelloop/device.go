@@ -50,13 +50,21 @@ func (e *engine) labelPrecision() string {
 	return e.precision
 }
 
+// mainPart names the graph that items are fed to.
+func mainPart(m *models.Model) string {
+	if m.Split() {
+		return models.Vision
+	}
+	return ""
+}
+
 // openGraph loads a graph of the engine's model on its devices. A device that was asked for by name must run it.
 func (f *modelFlags) openGraph(e *engine, part, precision string) (*ort.Session, error) {
 	graph, found, err := e.model.Graph(part, precision)
 	if err != nil {
 		return nil, err
 	}
-	o := ort.Options{Device: e.device, Threads: max(1, f.runThreads), Strict: f.device != ort.Auto, Half: found == "fp16", Memory: int64(f.deviceMemory) << 20}
+	o := ort.Options{Device: e.device, Threads: max(1, e.Threads), Strict: f.device != ort.Auto, Half: found == "fp16", Memory: int64(f.deviceMemory) << 20}
 	if strings.HasPrefix(e.device, "tensorrt") {
 		if o.Engines, err = engineFolder(e.model, graph); err != nil {
 			return nil, err

@@ -46,7 +46,7 @@ func (e *explainer) judge(ctx context.Context, m label.Model, items []label.Item
 	_, err := pipeline.Job{
 		Source: &textSource{items}, Sink: sink, Task: e.engine.task, Session: e.engine.session,
 		Decide: func(label.Prediction) label.Route { return label.Review }, Model: m.String(),
-		Workers: e.engine.workers, Budget: e.engine.budget, Window: e.engine.window,
+		Workers: e.engine.Workers, Budget: e.engine.Budget, Window: e.engine.window,
 	}.Run(ctx)
 	if err != nil {
 		return nil, err

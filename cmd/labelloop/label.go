@@ -112,14 +112,14 @@ func (f *labelFlags) run(ctx context.Context, inputs []string, stdout, stderr io
 		return err
 	}
 	counted := &tally{Sink: sink}
-	times, err := f.timingFlags.start(e.workers, stderr)
+	times, err := f.timingFlags.start(e.Workers, stderr)
 	if err != nil {
 		return errors.Join(err, sink.Close())
 	}
 	bar := newMeter(stderr, source.Progress)
 	stats, err := pipeline.Job{
 		Source: source, Sink: counted, Task: e.task, Session: e.session, Decide: f.route, Model: e.model.String(),
-		Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show, Watch: times.watch,
+		Workers: e.Workers, Budget: e.Budget, Window: e.window, Progress: bar.show, Watch: times.watch,
 	}.Run(ctx)
 	bar.close()
 	err = errors.Join(err, times.close())
@@ -169,7 +169,7 @@ func (f *labelFlags) job(e *engine, source *dataset.Source) map[string]string {
 		"templates": strings.Join(f.templates, "\n"),
 		"decision":  fmt.Sprint(f.multiLabel, f.threshold, f.topK, f.acceptAt, f.scale),
 		"length":    fmt.Sprint(f.long, f.maxLength, f.stride),
-		"batches":   strconv.Itoa(e.budget),
+		"batches":   strconv.Itoa(e.Budget),
 		"pictures":  fmt.Sprint(f.maxPixels, f.orient, f.explain, f.columns.Root),
 	}
 }

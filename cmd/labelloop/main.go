@@ -56,7 +56,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		labelCommand(), serveCommand(), modelsCommand(), benchCommand(), // files
+		labelCommand(), serveCommand(), modelsCommand(), benchCommand(), tuneCommand(), // files
 		initCommand(), importCommand(), predictCommand(), selectCommand(), trainCommand(), loopCommand(), calibrateCommand(), statusCommand(), exportCommand(), labelSetCommand(), backupCommand(), // projects
 		reportCommand(), simulateCommand(), reviewCommand(),
 	)

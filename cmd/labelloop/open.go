@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -49,7 +48,7 @@ type modelFlags struct {
 	maxLength, stride              int
 	scale                          float64
 	threads, budget, deviceMemory  int
-	runThreads                     int // cores that share one run; 0: one
+	setting                        setting // what the verb has chosen; nothing: the flags do, or tune did
 	maxPixels                      int
 	orient                         bool
 	explain                        bool
@@ -75,7 +74,7 @@ func (f *modelFlags) bindModel(c *cobra.Command) {
 	flags.StringVar(&f.long, "long", string(inference.LongTruncate), "texts longer than the model takes: truncate, window-mean or window-max")
 	flags.IntVar(&f.maxLength, "max-length", 0, "tokens of a text that the model sees (default: all that it takes)")
 	flags.IntVar(&f.stride, "stride", 64, "tokens that neighbouring windows share")
-	flags.IntVar(&f.threads, "threads", runtime.NumCPU(), "processor cores to use")
+	flags.IntVar(&f.threads, "threads", 0, "processor cores to use (default: what 'labelloop tune' found best, else all)")
 	flags.IntVar(&f.maxPixels, "max-pixels", pixel.DefaultMaxPixels, "pictures of more pixels become error records")
 	flags.BoolVar(&f.orient, "exif-orientation", false, "turn pictures as their EXIF orientation says")
 }
@@ -88,17 +87,8 @@ func (f *modelFlags) bindPrompts(c *cobra.Command) {
 	flags.StringVar(&f.labelsFile, "labels-file", "", "file with a label a line: NAME, or NAME<tab>DESCRIPTION<tab>...")
 	flags.StringArrayVar(&f.templates, "template", nil, "text that a label is put into at {}; several are averaged; openai and openai-short are CLIP's sets for pictures")
 	flags.Float64Var(&f.scale, "scale", 0, "zero-shot by embedding: what cosines are multiplied by before the softmax (default: the model's, or 20)")
-	flags.IntVar(&f.budget, "batch", 0, "size of a batch: tokens, padding included, or pictures (default: what suits the device)")
+	flags.IntVar(&f.budget, "batch", 0, "size of a batch: tokens, padding included, or pictures (default: what 'labelloop tune' found best, else what suits the device)")
 }
-
-// Sizes of a batch where --batch does not say, in tokens and in pictures. A processor core is fastest while a batch's
-// activations stay in its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
-const (
-	tokensCPU           = 384
-	tokensAccelerator   = 16384
-	picturesCPU         = 8
-	picturesAccelerator = 64
-)
 
 // Sizes of texts between a number of tokens and its double. A core is busy with few texts, and an accelerator with many.
 const (
@@ -120,9 +110,8 @@ type engine struct {
 	task      inference.Task
 	device    string // that the session is on, auto resolved
 	precision string // of the session's graph, or auto
-	workers   int    // runs side by side
-	budget    int    // size of a batch: padded tokens, or pictures
 	window    int    // items that are batched together
+	setting
 }
 
 // Close frees what was loaded.
@@ -174,25 +163,15 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 			return err
 		}
 	}
-	part := ""
-	if e.model.Split() {
-		part = models.Vision
-	}
+	part := mainPart(e.model)
 	e.precision = f.choosePrecision(e, part, log)
+	e.setting = f.choose(e, log)
 	if e.session, err = f.openGraph(e, part, e.precision); err != nil {
 		return err
 	}
-	cpu, accelerator := tokensCPU, tokensAccelerator
+	e.setting = e.setting.or(f.usual(e))
 	if m.ReadsImages() {
-		cpu, accelerator, e.window = picturesCPU, picturesAccelerator, windowPictures
-	}
-	if e.workers, e.budget = f.threads, cpu; e.device != ort.CPU {
-		e.workers, e.budget = 2*e.session.Replicas(), accelerator // one batch is copied while another is run
-	}
-	if f.budget > 0 {
-		e.budget = f.budget
-	}
-	if m.ReadsImages() {
+		e.window = windowPictures
 		e.task, err = f.imageTask(ctx, e)
 	} else {
 		e.task, err = f.textTask(ctx, e)
@@ -211,7 +190,7 @@ func (f *modelFlags) check() error {
 		return label.Errorf(label.ErrUsage, "--threshold %g: want a probability from 0 to 1", f.threshold)
 	case f.topK < 0:
 		return label.Errorf(label.ErrUsage, "--top-k %d: want 0 (all) or more", f.topK)
-	case f.threads < 1:
+	case f.threads < 0:
 		return label.Errorf(label.ErrUsage, "--threads %d: want 1 or more", f.threads)
 	case f.budget < 0:
 		return label.Errorf(label.ErrUsage, "--batch %d: want 1 or more", f.budget)

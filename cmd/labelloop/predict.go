@@ -107,14 +107,14 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	}
 	source := newStoreSource(ctx, s, filter, counts)
 	defer source.stop()
-	times, err := f.timingFlags.start(e.workers, stderr)
+	times, err := f.timingFlags.start(e.Workers, stderr)
 	if err != nil {
 		return err
 	}
 	bar := newMeter(stderr, source.progress)
 	job := pipeline.Job{
 		Sink: sink, Task: e.task, Session: e.session, Decide: func(label.Prediction) label.Route { return label.Review },
-		Model: e.model.String(), Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show, Watch: times.watch,
+		Model: e.model.String(), Workers: e.Workers, Budget: e.Budget, Window: e.window, Progress: bar.show, Watch: times.watch,
 	}
 	if len(f.first) > 0 {
 		job.Source = &listSource{store: s, items: f.first}

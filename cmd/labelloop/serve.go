@@ -60,7 +60,7 @@ func (f *serveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	f.runThreads = f.threads // the sooner is the answer to one caller, and two of them share the cores
+	f.setting = setting{Threads: f.cores()} // the sooner is the answer to one caller; several share the cores
 	e, err := f.modelFlags.open(ctx, model, stderr)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (f *serveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		token = rand.Text() + rand.Text()
 		fmt.Fprintf(stderr, "token: %s\n", token)
 	}
-	desk := &desk{engine: e, route: f.route, session: queued{e.session, make(chan struct{}, e.workers)}, options: dataset.SinkOptions{
+	desk := &desk{engine: e, route: f.route, session: queued{e.session, make(chan struct{}, e.Workers)}, options: dataset.SinkOptions{
 		MultiLabel: f.multiLabel || model.Manifest.MultiLabel, Embedding: embeds(e.task), Images: model.Manifest.ReadsImages(),
 	}}
 	server, err := serve.New(serve.Config{Token: token, Hosts: hosts, Images: desk.options.Images, Label: desk.label})
@@ -79,7 +79,7 @@ func (f *serveFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%s: %w", tokenVariable, err)
 	}
 	f.warn(listener, stderr)
-	fmt.Fprintf(stderr, "%s on %s; Ctrl-C stops\n", e.model, e.session.Device)
+	fmt.Fprintf(stderr, "%s on %s; Ctrl-C stops\n", e.model, e.device)
 	if _, err := fmt.Fprintln(stdout, f.base(listener, hosts)); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (d *desk) label(ctx context.Context, body []byte, to io.Writer) error {
 	}
 	_, err = pipeline.Job{
 		Source: source, Sink: &reply{to: to, options: d.options}, Task: d.task, Session: d.session, Decide: d.route, Model: d.model.String(),
-		Workers: d.workers, Budget: d.budget, Window: d.window,
+		Workers: d.Workers, Budget: d.Budget, Window: d.window,
 	}.Run(ctx)
 	return err
 }

@@ -171,7 +171,7 @@ func (f *simulateFlags) embed(ctx context.Context, e *engine, inputs []string, c
 	bar := newMeter(stderr, reader.Progress)
 	_, err = pipeline.Job{
 		Source: recordSource{reader}, Sink: sink, Task: e.task, Session: e.session, Decide: func(label.Prediction) label.Route { return label.Accept },
-		Model: e.model.String(), Workers: e.workers, Budget: e.budget, Window: e.window, Progress: bar.show,
+		Model: e.model.String(), Workers: e.Workers, Budget: e.Budget, Window: e.window, Progress: bar.show,
 	}.Run(ctx)
 	bar.close()
 	if err == nil && len(sink.labels) == 0 {
