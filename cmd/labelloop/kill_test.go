@@ -21,8 +21,8 @@ const asProgram = "LABELLOOP_TEST_AS_PROGRAM"
 func TestMain(m *testing.M) {
 	clock = func() time.Time { return time.UnixMilli(1_700_000_000_000) } // the same items are held out in each run of a test
 	if os.Getenv(asProgram) != "" {
-		if os.Getenv(noSockets) != "" {
-			if err := forbidSockets(); err != nil {
+		if calls := forbidden[os.Getenv(forbids)]; calls != nil {
+			if err := forbid(calls); err != nil {
 				log.Fatal(err)
 			}
 		}
