@@ -48,7 +48,9 @@ func do(s *Server, r *http.Request) *httptest.ResponseRecorder {
 
 func TestWhoMayNot(t *testing.T) {
 	s := open(t, false, echo)
-	set := func(name, value string) func(*http.Request) { return func(r *http.Request) { r.Header.Set(name, value) } }
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(name, value) }
+	}
 	for name, c := range map[string]struct {
 		change func(*http.Request)
 		status int
