@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,5 +54,15 @@ func TestEnginesAreKeptApart(t *testing.T) {
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("folder is open to others: %v, %v", info, err)
+	}
+}
+
+func TestGPULibrariesComeFirst(t *testing.T) {
+	t.Setenv("LABELLOOP_DEPS", "/deps")
+	for device, want := range map[string]string{"cpu": "/deps/lib", "cuda:1": "/deps/gpu", "auto": "/deps/gpu"} {
+		f := modelFlags{device: device}
+		if dirs := f.libraries(); dirs[0] != want || !slices.Contains(dirs, "/deps/lib") {
+			t.Errorf("%s: libraries are looked for in %v, want %s first", device, dirs, want)
+		}
 	}
 }

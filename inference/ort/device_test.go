@@ -2,6 +2,8 @@ package ort
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -88,5 +90,19 @@ func TestProviderOptions(t *testing.T) {
 		if cudaOptions(0, Options{})[key]+tensorRTOptions(0, Options{})[key] != "" {
 			t.Errorf("%s is set, and nobody asked for it", key)
 		}
+	}
+}
+
+func TestPreloadTellsWhatIsBroken(t *testing.T) {
+	dir := t.TempDir()
+	if err := preload(dir); err != nil {
+		t.Errorf("a folder without CUDA: %v", err)
+	}
+	path := filepath.Join(dir, "libcublas.so.13")
+	if err := os.WriteFile(path, []byte("cut off"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := preload(dir); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "make deps GPU=1") {
+		t.Errorf("err is %v, want one about %s", err, path)
 	}
 }
