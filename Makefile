@@ -69,10 +69,9 @@ parity: build reference ## compare with the reference libraries on fresh random 
 	$(REFERENCE) -W ignore scripts/image_models.py --vocabulary $(wildcard $(DEPS)/wheels/open_clip_torch-*.whl)
 	GOPROXY=off $(REFERENCE) scripts/goldens.py --fresh
 
-.PHONY: bench
-bench: build reference ## measure the speed beside hugot, onnxruntime and transformers
-	$(REFERENCE) scripts/bench/bench.py --deps $(DEPS)
-	$(REFERENCE) scripts/bench/images.py --deps $(DEPS)
+.PHONY: bench-peers
+bench-peers: build reference ## measure the speed beside transformers, Optimum, sentence-transformers, fastembed, hugot and OpenVINO
+	GOPROXY=off $(REFERENCE) scripts/bench/bench.py --deps $(DEPS)
 
 .PHONY: dist
 dist: build ## pack dist/labelloop-VERSION-linux-amd64.tar.gz

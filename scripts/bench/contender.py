@@ -1,7 +1,8 @@
-"""What the Python contenders share: their flags, their clock and their output.
+"""What the contenders in Python share: their flags, their clock and their output.
 
-A contender labels texts (JSONL with "id" and "text") with a model directory, writes one label a line, and prints
-{"seconds": S}: the time from texts in memory to labels in memory, after the model was loaded and had run once.
+A contender works on items (JSONL with "text" or "image") with a model directory, writes what it finds (one label a line,
+or an array of embeddings), and prints {"seconds": S}: the time from items in memory to results in memory, after the model was
+loaded and had run once. With --each it takes one item at a time, and prints the seconds of each as well.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import numpy as np
 import texts
 
 BATCH = 32
+MAX_TOKENS = 400
 FIELDS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 
 
@@ -30,21 +32,36 @@ def batches(encodings, size):
         yield at, feed
 
 
-def main(load, flags=lambda parser: None):
-    """Run a contender. load(flags) returns a function from texts to labels; flags adds to those that all have."""
+def clock(work, *arguments):
+    """Call a function; return what it gives, and its seconds."""
+    begin = time.perf_counter()
+    found = work(*arguments)
+    return found, time.perf_counter() - begin
+
+
+def main(load, flags=lambda parser: None, field="text"):
+    """Run a contender. load(flags) returns a function from items to results; flags adds to those that all have."""
     parser = argparse.ArgumentParser()
     flags(parser)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--texts", type=Path, required=True)
+    parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--each", action="store_true")
     args = parser.parse_args()
 
-    label = load(args)
-    inputs = texts.read(args.texts)
-    label(inputs[:BATCH])
-    begin = time.perf_counter()
-    labels = label(inputs)
-    seconds = time.perf_counter() - begin
-    args.output.write_text("".join(name + "\n" for name in labels), encoding="utf-8")
+    work = load(args)
+    inputs = texts.read(args.items, field)
+    if args.each:
+        work(inputs[:1])
+        each = [clock(work, [item])[1] for item in inputs]
+        print(json.dumps({"seconds": sum(each), "each": each}))
+        return
+    work(inputs[:BATCH])
+    found, seconds = clock(work, inputs)
+    if isinstance(found, np.ndarray):
+        with open(args.output, "wb") as file:
+            np.save(file, found)
+    else:
+        args.output.write_text("".join(name + "\n" for name in found), encoding="utf-8")
     print(json.dumps({"seconds": seconds}))

@@ -33,12 +33,12 @@ def log_uniform(count, low, high, seed):
     return [round(math.exp(draw.uniform(math.log(low), math.log(high)))) for _ in range(count)]
 
 
-def write(path, texts):
+def write(path, items, field="text"):
     with open(path, "w", encoding="utf-8") as file:
-        for i, text in enumerate(texts):
-            file.write(json.dumps({"id": str(i), "text": text}) + "\n")
+        for i, item in enumerate(items):
+            file.write(json.dumps({"id": str(i), field: item}) + "\n")
 
 
-def read(path):
+def read(path, field="text"):
     with open(path, encoding="utf-8") as file:
-        return [json.loads(line)["text"] for line in file]
+        return [json.loads(line)[field] for line in file]

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Contender: the text-classification pipeline of transformers, on PyTorch, batches of 32."""
 
-import numpy as np
 import onnx
 import torch
 import transformers
@@ -26,20 +25,10 @@ class MeanPooledBert(transformers.BertPreTrainedModel):
 
 
 def weights(path):
-    """Return the weights of a minilm-clinc150 graph under PyTorch's names.
-
-    External data is read here, as onnx refuses files that have several hard links.
-    """
+    """Return the weights of a minilm-clinc150 graph under PyTorch's names."""
     state = {}
-    for tensor in onnx.load(path, load_external_data=False).graph.initializer:
-        if tensor.external_data:
-            entry = {e.key: e.value for e in tensor.external_data}
-            count = np.prod(tensor.dims, dtype=int)
-            array = np.fromfile(path.parent / entry["location"], "<f4", count, offset=int(entry["offset"]))
-            array = array.reshape(tensor.dims)
-        else:
-            array = numpy_helper.to_array(tensor)
-        name = tensor.name
+    for tensor in onnx.load(path).graph.initializer:
+        name, array = tensor.name, numpy_helper.to_array(tensor)
         if name.startswith("const_"):
             continue
         if name.startswith(("embeddings.", "encoder.")):
@@ -54,21 +43,21 @@ def load(args):
     model = args.model
     transformers.logging.set_verbosity(transformers.logging.CRITICAL)  # it does not know the class, and says so
     torch.set_num_threads(args.threads)
-    config = transformers.AutoConfig.from_pretrained(model)
-    classifier = MeanPooledBert(config).eval()
-    classifier.load_state_dict(weights(model / "model.onnx"))
+    if (model / "model.safetensors").exists():
+        classifier = transformers.AutoModelForSequenceClassification.from_pretrained(model)
+    else:
+        classifier = MeanPooledBert(transformers.AutoConfig.from_pretrained(model)).eval()
+        classifier.load_state_dict(weights(model / "model.onnx"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(model)
     pipeline = transformers.pipeline(
         "text-classification", model=classifier, tokenizer=tokenizer, device="cpu", batch_size=contender.BATCH
     )
 
     def label(texts):
-        return [best["label"] for best in pipeline(texts, truncation=True, max_length=MAX_TOKENS)]
+        return [best["label"] for best in pipeline(texts, truncation=True, max_length=contender.MAX_TOKENS)]
 
     return label
 
-
-MAX_TOKENS = 400
 
 if __name__ == "__main__":
     contender.main(load)

@@ -25,7 +25,7 @@ import (
 
 var (
 	model   = flag.String("model", "", "model directory")
-	texts   = flag.String("texts", "", "JSONL file with a field text")
+	items   = flag.String("items", "", "JSONL file with a field text")
 	output  = flag.String("output", "", "file for the labels, one a line")
 	library = flag.String("library", "", "folder of libonnxruntime.so")
 	workers = flag.Int("workers", 1, "goroutines that call the pipeline")
@@ -44,7 +44,7 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	inputs, err := read(*texts)
+	inputs, err := read(*items)
 	if err != nil {
 		return err
 	}

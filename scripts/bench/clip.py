@@ -1,0 +1,18 @@
+"""CLIP ViT-B/32 with random weights: what its contenders share."""
+
+LABELS = ["cat", "dog", "horse", "bee", "owl", "castle", "bridge", "flower", "rocket", "ball"]
+TEMPLATE = "This is a photo of {}."
+TORCH = "torch"  # folder of the weights for PyTorch
+
+
+def open_torch(model):
+    """Return model, image processor and tokenizer of a model directory."""
+    import transformers  # here, as those who only ask for the labels do not want it
+
+    transformers.logging.set_verbosity_error()
+    folder = model / TORCH
+    return (
+        transformers.CLIPModel.from_pretrained(folder).eval(),
+        transformers.CLIPImageProcessor.from_pretrained(model),
+        transformers.PreTrainedTokenizerFast.from_pretrained(model),
+    )
