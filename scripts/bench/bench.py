@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,8 +33,8 @@ from runs import call, measure
 
 FOLDER = ROOT / "out" / "bench"
 MIXED = (8, 400)  # tokens
-ONE_LENGTH = (12, 50, 400)  # tokens
-PART_TOKENS = {"minilm-clinc150": 12_000, "bert-base": 1_500}  # settings and numbers of texts are chosen on so many
+PART_TOKENS = {"minilm-clinc150": 8_000, "bert-base": 1_500}  # settings and numbers of texts are chosen on so many
+PICTURES_SECONDS = 3  # that labelloop takes for a set
 TASK = "text-classification"
 PREPARED = 100  # pictures that are decoded and resized on one core
 AGREEMENT, COSINE = 0.999, 0.9999  # that labels and embeddings have to reach
@@ -61,7 +62,7 @@ class Results:
 
     def add(self, title, items, contenders, reference, settings=None):
         """Measure {name: function that returns a Run} on a set; what they find is compared with what the one named reference does."""
-        print(title, file=sys.stderr)
+        print(f"{time.strftime('%H:%M:%S')} {title}", file=sys.stderr)
         runs, left_out = measure(contenders, self.rounds)
         rows = []
         for name in contenders:
@@ -109,9 +110,17 @@ def classifiers(programs, model, part, items, wide=True):
     def python(script, *flags):
         return lambda: programs.python(script, model, path, *flags)
 
+    mixed = items.title.startswith("mixed")
+
+    def alone():
+        """Of texts of one length a part does, and leaves time for the others."""
+        run = programs.alone(model, path if mixed else part.path)
+        run.seconds *= items.items / run.printed["items"]
+        return run
+
     contenders = {
         "labelloop": lambda: programs.labelloop(model, path, TASK),
-        "the graph alone, on labelloop's batches": lambda: programs.alone(model, path),
+        "the graph alone, on labelloop's batches": alone,
         "onnxruntime (Python), sorted": python("python_ort.py"),
         "transformers pipeline": python("transformers_pipeline.py"),
     }
@@ -120,17 +129,18 @@ def classifiers(programs, model, part, items, wide=True):
     if wide:
         contenders["labelloop, int8"] = lambda: programs.labelloop(model, path, TASK, precision="int8")
         contenders["Optimum pipeline, in the order given"] = python("optimum_pipeline.py")
-        if items.title.startswith("mixed"):
+        if mixed:
             orders["hugot, sorted by its user"] = ("-sorted",)
         precisions += ["bf16"] * ("avx512_bf16" in Path("/proc/cpuinfo").read_text())
     for name, flags in orders.items():
         best = programs.tune_hugot(model, part.path, *flags)
         settings[name] = shown(best)
         contenders[name] = lambda best=(*best, *flags): programs.hugot(model, path, *best)
+    best = programs.tune_openvino(model, part.path)
     for precision in precisions:
-        best = programs.tune_openvino(model, part.path, precision)
-        settings[f"OpenVINO (Python), {precision}, sorted"] = shown(best[:1])
-        contenders[f"OpenVINO (Python), {precision}, sorted"] = python("python_openvino.py", *best)
+        name = f"OpenVINO (Python), {precision}, sorted"
+        settings[name] = shown(best)
+        contenders[name] = python("python_openvino.py", f"--precision={precision}", *best)
     return {name: contenders[name] for name in sorted(contenders, key=tables.ORDER.index)}, settings
 
 
@@ -138,18 +148,25 @@ def shown(setting):
     return " ".join(word.lstrip("-") for word in setting)
 
 
-def measure_texts(results, programs, folder, seconds):
+def measure_texts(results, programs, folder, scale):
     """Measure the classifiers and the embedder; return the sets of texts by their titles."""
     maker = Texts(folder / "minilm-clinc150", FOLDER)
-    lengths = {f"mixed, {MIXED[0]} to {MIXED[1]} tokens": lambda n: texts.log_uniform(n, *MIXED, SEED)}
-    lengths |= {f"one length, {n} tokens": lambda count, n=n: [n] * count for n in ONE_LENGTH}
-    wanted = [("minilm-clinc150", title, of) for title, of in lengths.items()]
-    wanted.append(("bert-base", f"BERT-base size, {ONE_LENGTH[1]} tokens each", lengths[f"one length, {ONE_LENGTH[1]} tokens"]))
+
+    def alike(tokens):
+        return lambda n: [tokens] * n
+
+    wanted = [  # model, title, lengths of n texts, seconds that labelloop takes
+        ("minilm-clinc150", f"mixed, {MIXED[0]} to {MIXED[1]} tokens", lambda n: texts.log_uniform(n, *MIXED, SEED), 4),
+        ("minilm-clinc150", "one length, 12 tokens", alike(12), 5),
+        ("minilm-clinc150", "one length, 50 tokens", alike(50), 5.5),
+        ("minilm-clinc150", "one length, 400 tokens", alike(400), 6.5),
+        ("bert-base", "BERT-base size, 50 tokens each", alike(50), 3.5),
+    ]
     sets = {}
-    for name, title, of in wanted:
-        print(f"{title}: tuning", file=sys.stderr)
+    for name, title, lengths, seconds in wanted:
+        print(f"{time.strftime('%H:%M:%S')} {title}: tuning", file=sys.stderr)
         model = folder / name
-        part, items = maker.sized(title, of, PART_TOKENS[name], seconds, lambda path: programs.labelloop(model, path, TASK))
+        part, items = maker.sized(title, lengths, PART_TOKENS[name] * scale, seconds * scale, lambda path: programs.labelloop(model, path, TASK))
         sets[title] = items
         contenders, settings = classifiers(programs, model, part, items, wide=name != "bert-base")
         results.add(f"{items.items:,} texts, {title}", items, contenders, "transformers pipeline", settings)
@@ -164,7 +181,8 @@ def measure_texts(results, programs, folder, seconds):
     return sets, maker
 
 
-def measure_pictures(results, programs, folder, seconds):
+def measure_pictures(results, programs, folder, scale):
+    seconds = PICTURES_SECONDS * scale
     labels = ["--labels", ",".join(LABELS), "--template", TEMPLATE]
 
     def zero_shot(of, precision="fp32"):
@@ -216,9 +234,9 @@ def measure_rest(results, programs, model, sets, maker):
     rounds = results.rounds
     mixed = next(iter(sets.values()))
     results.section("Limits", jobs.repeats(programs, model, mixed, rounds), jobs.matrix_products(programs.threads, rounds))
-    ones = [maker.make(f"{n} tokens", [n] * jobs.EACH) for n in ONE_LENGTH[:2]]
+    ones = [maker.make(f"{n} tokens", [n] * jobs.EACH) for n in jobs.LATENCY_TOKENS]
     results.section("One text at a time", jobs.latency(programs, model, ones, rounds))
-    one = maker.make("one text", [ONE_LENGTH[0]])
+    one = maker.make("one text", jobs.LATENCY_TOKENS[:1])
     results.section("Start to end of a process with one text", jobs.start_up(programs, model, one, rounds))
     job = maker.make("job", texts.log_uniform(jobs.JOB, *MIXED, SEED))
     results.section("Memory at most", jobs.memory(programs, model, job))
@@ -231,7 +249,7 @@ def main():
     parser.add_argument("--binary", type=Path, default=ROOT / "bin" / "labelloop")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=6, help="that labelloop is given for each set of items in fp32")
+    parser.add_argument("--scale", type=float, default=1, help="of the numbers of items")
     args = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
     args.deps = args.deps.resolve()
@@ -241,8 +259,8 @@ def main():
     programs.build_hugot()
 
     results = Results(args)
-    sets, maker = measure_texts(results, programs, folder, args.seconds)
-    measure_pictures(results, programs, folder, args.seconds)
+    sets, maker = measure_texts(results, programs, folder, args.scale)
+    measure_pictures(results, programs, folder, args.scale)
     measure_rest(results, programs, folder / "minilm-clinc150", sets, maker)
     tables.write(results.found)
     plot.write(results.found)

@@ -16,7 +16,8 @@ from runs import LeftOut, call, say
 
 REPEATED = 0.6  # share of the lines of a set that stand in it before
 SEED = 3
-EACH = 200  # texts that are labelled one at a time
+EACH = 100  # texts that are labelled one at a time, of each length
+LATENCY_TOKENS = (12, 50)
 STARTS = 10
 JOB = 2000  # texts of the job whose memory is told
 GO_BENCHMARKS = {  # package, benchmark
@@ -70,15 +71,19 @@ def repeats(programs, model, items, rounds):
 @told
 def latency(programs, model, sets, rounds):
     """Labelling one text at a time, loaded before."""
-    contenders = {"onnxruntime (Python)": "python_ort.py", "transformers pipeline": "transformers_pipeline.py"}
-    seconds = {(name, items.title): [] for items in sets for name in contenders}
+    contenders = {
+        "labelloop serve": ("labelloop_serve.py", "--binary", programs.binary),
+        "onnxruntime (Python)": ("python_ort.py",),
+        "transformers pipeline": ("transformers_pipeline.py",),
+    }
+    seconds = {(items.title, name): [] for items in sets for name in contenders}
     for _ in range(rounds):
-        for name, title in seconds:
-            path = next(items.path for items in sets if items.title == title)
-            seconds[name, title] += programs.python(contenders[name], model, path, "--each").printed["each"]
+        for items in sets:
+            for name, (script, *flags) in contenders.items():
+                seconds[items.title, name] += programs.python(script, model, items.path, *flags, "--each").printed["each"]
     return [
         row(f"{name}, one text of {title}, {which}", [1000 * float(np.quantile(took, share))], "ms")
-        for (name, title), took in seconds.items()
+        for (title, name), took in seconds.items()
         for which, share in (("p50", 0.5), ("p99", 0.99))
     ]
 

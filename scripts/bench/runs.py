@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 LIMIT = 150  # seconds that a program may take
-FINALISTS = 2  # settings that are tried once more
 
 # What is measured asks nobody for anything. (Tokenizers keep their threads, unlike in training.)
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1"}
@@ -69,21 +68,14 @@ def say(text):
 
 
 def tune(name, settings, run):
-    """Return the setting of fewest seconds; run takes one and returns a Run. The best are tried once more."""
+    """Return the setting of fewest seconds; run takes one and returns a Run."""
     seconds = dict.fromkeys(settings, float("inf"))
-
-    def attempt(setting):
+    for setting in settings:
         try:
-            seconds[setting] = min(seconds[setting], run(setting).seconds)
+            seconds[setting] = run(setting).seconds
             say(f"{name} {' '.join(setting)}: {seconds[setting]:.2f} s")
         except LeftOut as error:
             say(f"{name} {' '.join(setting)}: {error}")
-
-    for setting in settings:
-        attempt(setting)
-    for setting in sorted(settings, key=seconds.get)[:FINALISTS]:
-        if seconds[setting] < float("inf"):
-            attempt(setting)
     return min(settings, key=seconds.get)
 
 

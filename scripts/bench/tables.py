@@ -51,9 +51,11 @@ def ratio(found, row):
     return "" if row["name"] == "labelloop" else spread(ratios(found, row), 2)
 
 
-def agreement(row):
+def agreement(row, embeds):
     share = row["same"]
-    return "" if share is None else f"{100 * share:.2f} %"
+    if share is None:
+        return ""
+    return f"{share:.6f}" if embeds else f"{100 * share:.2f} %"
 
 
 def table(found):
@@ -61,16 +63,18 @@ def table(found):
     unit = re.match(r"[\d,]+ (\w+)", found["title"])[1]
     embeds = "embeddings" in found["title"]
     compared = "lowest cosine" if embeds else "same labels"
-    lines = [f"| | {unit}/s | tokens/s | labelloop / this | {compared} | MB at most |", "|---|---|---|---|---|---|"]
+    heads = [f"{unit}/s", *(["tokens/s"] if found["tokens"] else []), "labelloop / this", compared, "MB at most"]
+    lines = ["| | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
     for row in found["rows"]:
         name = ", ".join(part for part in (row["name"], row["setting"]) if part)
         if row["left_out"]:
-            lines.append(f"| {name} | left out: {row['left_out']} | | {NONE} | | |")
-            continue
-        median = statistics.median(row["seconds"])
-        tokens = f"{found['tokens'] / median:.0f}" if found["tokens"] else ""
-        same = f"{row['same']:.6f}" if embeds and row["same"] is not None else agreement(row)
-        lines.append(f"| {name} | {found['items'] / median:.1f} | {tokens} | {ratio(found, row)} | {same} | {row['peak_mb']:.0f} |")
+            rates, rest = [f"left out: {row['left_out']}"], ["", ""]
+        else:
+            median = statistics.median(row["seconds"])
+            rates, rest = [f"{found['items'] / median:.1f}"], [agreement(row, embeds), f"{row['peak_mb']:.0f}"]
+        if found["tokens"]:
+            rates.append("" if row["left_out"] else f"{found['tokens'] / median:.0f}")
+        lines.append("| " + " | ".join([name, *rates, ratio(found, row), *rest]) + " |")
     return f"\n### {found['title']}\n\n" + "\n".join(lines) + "\n"
 
 
