@@ -76,16 +76,20 @@ def latency(programs, model, sets, rounds):
         "onnxruntime (Python)": ("python_ort.py",),
         "transformers pipeline": ("transformers_pipeline.py",),
     }
-    seconds = {(items.title, name): [] for items in sets for name in contenders}
+    found = {}  # milliseconds of each round, by what is told
+
+    def keep(name, items, half, most):
+        for which, seconds in (("p50", half), ("p99", most)):
+            found.setdefault(f"{name}, one text of {items.title}, {which}", []).append(1000 * float(seconds))
+
     for _ in range(rounds):
         for items in sets:
             for name, (script, *flags) in contenders.items():
-                seconds[items.title, name] += programs.python(script, model, items.path, *flags, "--each").printed["each"]
-    return [
-        row(f"{name}, one text of {title}, {which}", [1000 * float(np.quantile(took, share))], "ms")
-        for (title, name), took in seconds.items()
-        for which, share in (("p50", 0.5), ("p99", 0.99))
-    ]
+                each = programs.python(script, model, items.path, *flags, "--each").printed["each"]
+                keep(name, items, *np.quantile(each, (0.5, 0.99)))
+            alone = programs.stages(model, items.path, "--one").printed
+            keep("the graph alone", items, alone["run_p50"], alone["run_p99"])
+    return [row(what, values, "ms") for what, values in found.items()]
 
 
 @told

@@ -94,7 +94,7 @@ def share_of_peak(results):
 def figures(title, rows, more):
     lines = [f"\n### {title}\n", "| | |", "|---|---|"]
     for row in rows:
-        digits = 0 if row["unit"] in ("GFLOP/s", "MB") else 2
+        digits = sum(max(row["values"], default=0) < limit for limit in (10, 100))
         lines.append(f"| {row['what']} | {spread(row['values'], digits) + ' ' + row['unit'] if row['values'] else ''} |")
     return "\n".join(lines + more) + "\n"
 
