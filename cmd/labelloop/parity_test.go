@@ -68,7 +68,7 @@ func readGolden(t *testing.T, dir string) golden {
 	return g
 }
 
-func openEngine(t *testing.T, f modelFlags) *engine {
+func openEngine(t testing.TB, f modelFlags) *engine {
 	t.Helper()
 	f.device, f.precision, f.threads = "cpu", "auto", 2
 	if f.task == "" {

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/labelloop/labelloop/inference"
 )
 
 const testToken = "0123456789abcdef0123456789abcdef"
@@ -201,5 +203,68 @@ func TestServeLeavesWhatNobodyWaitsFor(t *testing.T) {
 	asked(t, base, "application/json", []byte(`{"text":"hello"}`))
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("the next caller waited for %s", took)
+	}
+}
+
+// BenchmarkServe measures how long one text takes through the server, and the same row through the graph alone, in turn.
+func BenchmarkServe(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "minilm")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(os.Getenv("LABELLOOP_DEPS"), "models", "minilm-clinc150"))); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), []byte(`{"model_max_length":400}`), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	wiki, err := os.ReadFile("../../testdata/wiki/wiki_sentences.txt")
+	if err != nil {
+		b.Fatal(err)
+	}
+	base := serving(b, "--model", dir, "--threads", "2")
+	e := openEngine(b, modelFlags{model: dir, setting: setting{Threads: 2}})
+	for _, tokens := range []int{12, 50, 400} {
+		b.Run(fmt.Sprint(tokens), func(b *testing.B) {
+			var text string
+			var rows []inference.Row
+			for _, word := range strings.Fields(string(wiki)) {
+				longer := strings.TrimSpace(text + " " + word)
+				if next := e.task.Encode(b.Context(), texts([]string{longer}))[0].Rows; next[0].Tokens.Len() <= tokens {
+					text, rows = longer, next
+				}
+				if len(rows) == 1 && rows[0].Tokens.Len() == tokens {
+					break
+				}
+			}
+			body, err := json.Marshal(map[string]string{"text": text})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var served, alone []float64 // milliseconds
+			clock := func(took *[]float64, do func() error) {
+				begin := time.Now()
+				if err := do(); err != nil {
+					b.Fatal(err)
+				}
+				*took = append(*took, float64(time.Since(begin).Microseconds())/1000)
+			}
+			for b.Loop() {
+				clock(&served, func() error {
+					status, answer, err := ask(b.Context(), base, "application/json", body)
+					if status != http.StatusOK {
+						return fmt.Errorf("%d %s, %w", status, answer, err)
+					}
+					return err
+				})
+				clock(&alone, func() error {
+					_, err := e.task.Run(b.Context(), e.session, rows)
+					return err
+				})
+			}
+			for name, took := range map[string][]float64{"served": served, "alone": alone} {
+				slices.Sort(took)
+				b.ReportMetric(took[len(took)/2], name+"-p50-ms")
+				b.ReportMetric(took[len(took)*99/100], name+"-p99-ms")
+			}
+			b.ReportMetric(median(served)/median(alone), "ratio")
+		})
 	}
 }
