@@ -3,11 +3,14 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,5 +217,31 @@ func TestCallersMayLeave(t *testing.T) {
 	}
 	if got := <-answered; got != "stay" {
 		t.Errorf("a request under way when the server stops gets %q", got)
+	}
+}
+
+// TestRequestsWait: more callers than the server holds at once all have their answers.
+func TestRequestsWait(t *testing.T) {
+	var now, most atomic.Int64
+	s := open(t, false, func(ctx context.Context, body []byte, to io.Writer) error {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer now.Add(-1)
+		time.Sleep(10 * time.Millisecond)
+		return echo(ctx, body, to)
+	})
+	var asking sync.WaitGroup
+	for i := range 3 * maxRequests {
+		asking.Go(func() {
+			body := fmt.Sprintf("{\"text\":\"%d\"}", i)
+			if w := do(s, request(body)); w.Code != 200 || w.Body.String() != body {
+				t.Errorf("request %d: %d %s", i, w.Code, w.Body)
+			}
+		})
+	}
+	asking.Wait()
+	if n := most.Load(); n > maxRequests {
+		t.Errorf("%d requests were held at once", n)
 	}
 }
