@@ -121,9 +121,9 @@ func (e *engine) tuned(log io.Writer) setting {
 	return s
 }
 
-// String tells a setting.
+// String tells a setting in the words of tune's table.
 func (s setting) String() string {
-	return fmt.Sprintf("%d runs side by side, %d cores each, batches of %d", s.Workers, s.Threads, s.Budget)
+	return fmt.Sprintf("side by side %d, cores each %d, batch %d", s.Workers, s.Threads, s.Budget)
 }
 
 // keep writes a setting in one step.

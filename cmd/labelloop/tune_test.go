@@ -55,7 +55,7 @@ func TestTunedLabelsAreTheSame(t *testing.T) {
 	}
 	output := filepath.Join(t.TempDir(), "out.jsonl")
 	_, stderr, _ := run(t, append([]string{"label", "--output", output}, job...)...)
-	if !strings.Contains(stderr, "as tuned: 3 runs side by side, 2 cores each, batches of 1\n") {
+	if !strings.Contains(stderr, "as tuned: side by side 3, cores each 2, batch 1\n") {
 		t.Errorf("label says %s", stderr)
 	}
 }
