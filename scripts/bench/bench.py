@@ -101,16 +101,12 @@ def machine(args):
 
 
 def classifiers(programs, model, part, items, wide=True):
-    """Return the contenders on a text classifier, and the settings that were chosen for them.
-
-    wide: all of them, not only those that compare with others by speed alone.
-    """
+    """Return the contenders on a text classifier, and the settings that were chosen for them; wide: those that round as well, and Optimum."""
     path, settings = items.path, {}
+    mixed = items.title.startswith("mixed")
 
     def python(script, *flags):
         return lambda: programs.python(script, model, path, *flags)
-
-    mixed = items.title.startswith("mixed")
 
     def alone():
         """Of texts of one length a part does, and leaves time for the others."""
@@ -156,11 +152,11 @@ def measure_texts(results, programs, folder, scale):
         return lambda n: [tokens] * n
 
     wanted = [  # model, title, lengths of n texts, seconds that labelloop takes
-        ("minilm-clinc150", f"mixed, {MIXED[0]} to {MIXED[1]} tokens", lambda n: texts.log_uniform(n, *MIXED, SEED), 4),
-        ("minilm-clinc150", "one length, 12 tokens", alike(12), 5),
+        ("minilm-clinc150", f"mixed, {MIXED[0]} to {MIXED[1]} tokens", lambda n: texts.log_uniform(n, *MIXED, SEED), 3.5),
+        ("minilm-clinc150", "one length, 12 tokens", alike(12), 4.5),
         ("minilm-clinc150", "one length, 50 tokens", alike(50), 5.5),
-        ("minilm-clinc150", "one length, 400 tokens", alike(400), 6.5),
-        ("bert-base", "BERT-base size, 50 tokens each", alike(50), 3.5),
+        ("minilm-clinc150", "one length, 400 tokens", alike(400), 6.3),
+        ("bert-base", "BERT-base size, 50 tokens each", alike(50), 3),
     ]
     sets = {}
     for name, title, lengths, seconds in wanted:

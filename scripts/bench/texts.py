@@ -6,25 +6,30 @@ import random
 
 
 def make(tokenizer, sentences, lengths, seed):
-    """Return one text for each length: sentences drawn at random, joined, and cut after that many tokens.
+    """Return one text for each length, all different, as labelloop runs what repeats once.
 
-    A length counts the special tokens. tokenizer neither truncates nor pads.
+    Sentences are drawn at random, the first of them begun at any word, joined, and cut after that many tokens. A length counts the
+    special tokens. tokenizer neither truncates nor pads.
     """
     draw = random.Random(seed)
     special = tokenizer.num_special_tokens_to_add(False)
-    texts = []
-    for length in lengths:
-        text = ""
-        while True:
-            text = (text + " " + draw.choice(sentences)).lstrip()
-            content = tokenizer.encode(text, add_special_tokens=False)
-            if len(content.ids) >= length - special:
-                break
+
+    def one(length):
+        words = draw.choice(sentences).split()
+        text = " ".join(words[draw.randrange(len(words)) :])
+        while len((content := tokenizer.encode(text, add_special_tokens=False)).ids) < length - special:
+            text += " " + draw.choice(sentences)
         text = text[: content.offsets[length - special - 1][1]]
         if len(tokenizer.encode(text).ids) != length:
             raise ValueError(f"text cut to {length} tokens has another number of them: {text!r}")
-        texts.append(text)
-    return texts
+        return text
+
+    texts = {}  # keeps the order
+    for length in lengths:
+        while (text := one(length)) in texts:
+            pass
+        texts[text] = None
+    return list(texts)
 
 
 def log_uniform(count, low, high, seed):
