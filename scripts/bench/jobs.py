@@ -69,31 +69,34 @@ def repeats(programs, model, items, rounds):
 
 
 @told
-def latency(programs, model, sets, rounds):
+def latency(programs, model, maker, rounds):
     """Labelling one text at a time, loaded before."""
     contenders = {
         "labelloop serve": ("labelloop_serve.py", "--binary", programs.binary),
         "onnxruntime (Python)": ("python_ort.py",),
         "transformers pipeline": ("transformers_pipeline.py",),
     }
-    found = {}  # milliseconds of each round, by what is told
+    every = maker.make("one at a time", [n for n in LATENCY_TOKENS for _ in range(EACH)])
+    parts = [maker.make(f"{n} tokens", [n] * EACH) for n in LATENCY_TOKENS]
+    found = {}  # (tokens, contender, quantile): milliseconds of each round
 
-    def keep(name, items, half, most):
+    def keep(part, name, half, most):
         for which, seconds in (("p50", half), ("p99", most)):
-            found.setdefault(f"{name}, one text of {items.title}, {which}", []).append(1000 * float(seconds))
+            found.setdefault((part.title, name, which), []).append(1000 * float(seconds))
 
     for _ in range(rounds):
-        for items in sets:
-            for name, (script, *flags) in contenders.items():
-                each = programs.python(script, model, items.path, *flags, "--each").printed["each"]
-                keep(name, items, *np.quantile(each, (0.5, 0.99)))
-            alone = programs.stages(model, items.path, "--one").printed
-            keep("the graph alone", items, alone["run_p50"], alone["run_p99"])
-    return [row(what, values, "ms") for what, values in found.items()]
+        for name, (script, *flags) in contenders.items():
+            each = programs.python(script, model, every.path, *flags, "--each").printed["each"]
+            for i, part in enumerate(parts):
+                keep(part, name, *np.quantile(each[i * EACH : (i + 1) * EACH], (0.5, 0.99)))
+        for part in parts:
+            alone = programs.stages(model, part.path, "--one").printed
+            keep(part, "the graph alone", alone["run_p50"], alone["run_p99"])
+    return [row(f"one text of {part}, {name}, {which}", values, "ms") for (part, name, which), values in sorted(found.items())]
 
 
 @told
-def start_up(programs, model, one, rounds):
+def start_up(programs, model, one):
     """From the start of a process to the end of its work on one text."""
     task = "text-classification"
     rows = [
@@ -101,7 +104,7 @@ def start_up(programs, model, one, rounds):
         for precision in ("fp32", "int8")
     ]
     for name, script in (("onnxruntime (Python)", "python_ort.py"), ("transformers pipeline", "transformers_pipeline.py")):
-        rows.append(row(name, [programs.python(script, model, one.path).wall for _ in range(rounds)], "s"))
+        rows.append(row(name, [programs.python(script, model, one.path).wall], "s"))
     return rows
 
 
