@@ -59,7 +59,10 @@ def call(command, parse=json.loads):
         raise LeftOut(f"no end within {LIMIT} s")
     if process.returncode:
         raise LeftOut(f"exit status {process.returncode}")
-    found = parse(printed)
+    try:
+        found = parse(printed)
+    except (ValueError, TypeError) as error:
+        raise LeftOut(f"prints {printed[:80]!r}") from error
     return Run(found, found.get("seconds", wall), wall, usage.ru_maxrss * 1024 / 1e6)
 
 
