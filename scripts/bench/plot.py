@@ -24,17 +24,21 @@ STYLE = {
 }  # fmt: skip
 
 
-def panel(axes, found):
-    """Draw the bars of one set, labelloop's first."""
-    own = found["rows"][0]["seconds"]
-    rows = [row for row in found["rows"] if not row["left_out"] and not row["name"].startswith("the graph alone")]
+def bars_of(found):
+    return [row for row in found["rows"] if not row["left_out"] and not row["name"].startswith("the graph alone")]
+
+
+def panel(axes, found, lines):
+    """Draw the bars of one set, labelloop's first, where there is room for so many."""
+    rows = bars_of(found)
+    own = rows[0]["seconds"]
     speeds = [statistics.median(a / b for a, b in zip(own, row["seconds"])) for row in rows]
     names = [row["name"] for row in rows]
     bars = axes.barh(names, speeds, color=[OWN if name.startswith("labelloop") else OTHERS for name in names], height=0.7)
     axes.bar_label(bars, [f"{speed:.2f}" for speed in speeds], padding=3)
     axes.axvline(1, color=GREY, linewidth=0.7, linestyle=":")
-    axes.invert_yaxis()
-    axes.set_title(re.sub(r"^[\d,]+ ", "", found["title"]), loc="left", fontsize=9, fontweight="bold")
+    axes.set_ylim(lines - 0.5, -0.5)
+    axes.set_title(re.sub(r"^[\d,]+ ", "", found["title"]), loc="left", x=-0.45, fontsize=9, fontweight="bold")
     axes.set_xlim(0, 1.15 * max(speeds))
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -43,14 +47,14 @@ def panel(axes, found):
 def write(results):
     sets = [found for found in results["sets"] if not found["rows"][0]["left_out"]]
     lines = -(-len(sets) // COLUMNS)
-    heights = [max(len(found["rows"]) for found in sets[COLUMNS * i : COLUMNS * (i + 1)]) for i in range(lines)]
+    heights = [max(len(bars_of(found)) for found in sets[COLUMNS * i : COLUMNS * (i + 1)]) for i in range(lines)]
     with plt.rc_context(STYLE):
         size = WIDTH, ROW * sum(heights) + 0.75 * lines
         figure, axes = plt.subplots(lines, COLUMNS, figsize=size, height_ratios=heights, layout="constrained", squeeze=False)
         for one in axes.flat[len(sets) :]:
             one.set_visible(False)
-        for one, found in zip(axes.flat, sets):
-            panel(one, found)
+        for i, (one, found) in enumerate(zip(axes.flat, sets)):
+            panel(one, found, heights[i // COLUMNS])
         figure.supxlabel("speed, labelloop in fp32 = 1 (more is faster)", fontsize=8.5)
         figure.savefig(FILE, transparent=True, metadata={"Date": None, "Creator": None})
 
