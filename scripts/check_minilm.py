@@ -15,6 +15,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from training import offline  # first: it keeps the libraries below off the network
+
 import numpy as np
 import onnxruntime
 import torch

@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from training import offline  # first: it keeps the libraries below off the network
+
 import numpy as np
 import onnxruntime
 from PIL import Image

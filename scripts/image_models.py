@@ -13,7 +13,6 @@ and 1e-4 (classifiers).
 import argparse
 import gzip
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from training import offline  # first: it keeps the libraries below off the network
 
 import numpy as np
 import torch

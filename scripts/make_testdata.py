@@ -17,8 +17,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+from training import offline  # first: it keeps the libraries below off the network
+
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 PACKAGES = "torch transformers tokenizers sentencepiece sentence-transformers onnx onnxruntime"

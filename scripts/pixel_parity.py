@@ -11,7 +11,6 @@ the last bit. The Go side is the test binary of ./inference/pixel.
 import argparse
 import hashlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from training import offline  # first: it keeps the libraries below off the network
 
 import numpy as np
 import transformers

@@ -81,7 +81,7 @@ func (f *predictFlags) run(ctx context.Context, s *sqlite.Store, stdout, stderr 
 	sink := &storeSink{store: s}
 	filter := sqlite.Filter{State: label.AnyState}
 	if embedding {
-		sink.encoder = model.String()
+		sink.encoder = f.encoderName(model.String())
 		if known, err := s.Encoder(ctx, sink.encoder); err == nil {
 			filter.Unembedded = known.ID
 		}
@@ -173,8 +173,8 @@ func (f *predictFlags) byEmbeddings(ctx context.Context, s *sqlite.Store, e *eng
 		return 0, nil
 	}
 	m := e.model
-	if task, zeroShot := e.task.(*inference.Similarity); zeroShot && f.readsAll() {
-		return rescore(ctx, s, m.String(), nearestLabel(task), known, log)
+	if task, zeroShot := e.task.(*inference.Similarity); zeroShot {
+		return rescore(ctx, s, f.encoderName(m.String()), nearestLabel(task), known, log)
 	}
 	if m.Manifest.Encoder == "" || known.Version != m.Manifest.Version || f.labels != nil {
 		return 0, nil
@@ -183,13 +183,36 @@ func (f *predictFlags) byEmbeddings(ctx context.Context, s *sqlite.Store, e *eng
 	if err != nil {
 		return 0, err
 	}
-	return rescore(ctx, s, m.Manifest.Encoder, classify.Probs, known, log)
+	trained := f.modelFlags // as usual, or the version would tell
+	if precision, ok := m.Manifest.Config["precision"].(string); ok {
+		trained.precision = precision
+	}
+	return rescore(ctx, s, trained.encoderName(m.Manifest.Encoder), classify.Probs, known, log)
 }
 
-// readsAll tells whether items are read as an encoder reads them where nobody says otherwise, so that kept embeddings are
-// what it would give.
-func (f *predictFlags) readsAll() bool {
-	return f.precision == "auto" && f.long == string(inference.LongTruncate) && f.maxLength == 0 && !f.orient
+// encoderName is the name under which a project keeps what a model embeds: NAME@VERSION, and what the embeddings hang on
+// besides where it is not the usual.
+func (f *modelFlags) encoderName(model string) string {
+	name := []string{model}
+	if f.precision != "auto" {
+		name = append(name, "precision="+f.precision)
+	}
+	if f.maxLength > 0 {
+		name = append(name, fmt.Sprintf("max-length=%d", f.maxLength))
+	}
+	if f.long != string(inference.LongTruncate) {
+		name = append(name, fmt.Sprintf("long=%s,%d", f.long, f.stride))
+	}
+	if f.orient {
+		name = append(name, "exif-orientation")
+	}
+	return strings.Join(name, " ")
+}
+
+// encoderModel gives the model, NAME@VERSION, of an encoder's name.
+func encoderModel(e label.Encoder) string {
+	model, _, _ := strings.Cut(e.Name, " ")
+	return model
 }
 
 // choose makes the model label by the project's set: a zero-shot model by all of it, a classifier by what it knows of it.
@@ -292,7 +315,7 @@ func (s *storeSource) Next(ctx context.Context, n int) ([]label.Item, error) {
 type storeSink struct {
 	store   *sqlite.Store
 	model   label.Model
-	encoder string // name@version; "" where the model labels
+	encoder string // as encoderName has it; "" where the model labels
 }
 
 func (s *storeSink) name() string {

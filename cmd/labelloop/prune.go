@@ -129,7 +129,7 @@ func needless(ctx context.Context, s *sqlite.Store, keep int) ([]pruned, error) 
 		return nil, err
 	}
 	for _, e := range counts.Encoders {
-		why[e.Encoder.Name] = ""
+		why[encoderModel(e.Encoder)] = ""
 	}
 	own, _ := ownModels(s.Dir()).List() // what can't be opened is left as it is
 	named := map[string]*models.Model{}

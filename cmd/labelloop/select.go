@@ -52,7 +52,7 @@ the model is not sure of and that stand for many others, and labelled ones whose
 	f.bind(c)
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "model whose predictions are meant (default: the one that predicted last)")
-	flags.StringVar(&f.encoder, "encoder", "", "encoder whose embeddings are meant, NAME@VERSION (default: the one that embedded most)")
+	flags.StringVar(&f.encoder, "encoder", "", "encoder whose embeddings are meant, NAME@VERSION or as `labelloop status` has it (default: the one that embedded most)")
 	flags.StringVar(&f.strategy, "strategy", "hybrid", "query strategy, or audit: "+strings.Join(activelearn.Names(), ", "))
 	flags.IntVarP(&f.n, "n", "n", 100, "items")
 	flags.IntVar(&f.people, "people", 1, "people who shall label each item")

@@ -36,7 +36,7 @@ func (f *trainFlags) encoder(ctx context.Context, s *sqlite.Store) (*models.Mode
 		}
 		switch {
 		case used.ID != 0:
-			f.model = used.Name
+			f.model = encoderModel(used)
 		case images:
 			f.model = "conse-lite0"
 		default:
@@ -149,7 +149,7 @@ func errNoLabels(s *sqlite.Store) error {
 // headData gathers the numbers that a head is fitted to. Items without an embedding are taken out of the training set.
 func (f *trainFlags) headData(ctx context.Context, s *sqlite.Store, encoder *models.Model, t *trainingSet, log io.Writer) (head.Data, error) {
 	data := head.Data{Classes: len(t.names), Multi: s.Project().MultiLabel}
-	e, err := s.Encoder(ctx, encoder.String())
+	e, err := s.Encoder(ctx, f.encoderName(encoder.String()))
 	if err != nil {
 		return data, err
 	}

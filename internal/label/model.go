@@ -46,6 +46,6 @@ func (p Probabilities) Top(multi bool) (class int, confidence float32) {
 // Encoder is a version of a model whose embeddings a project holds.
 type Encoder struct {
 	ID   int64  // given by the store
-	Name string // name@version
+	Name string // name@version, and after a space what else its embeddings hang on
 	Dims int
 }

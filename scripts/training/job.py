@@ -13,12 +13,11 @@ import types
 import typing
 from pathlib import Path
 
+from training import offline  # a job loads its libraries after this module
+
 DONE, FAILED, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 130
 METRICS = "metrics.json"  # written last: a folder that has it is finished
 MAX_CONFIG = 64 << 20  # bytes
-# No library that is loaded after this one asks another host for anything.
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "ORT_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
-os.environ.update(OFFLINE)
 
 
 class ConfigError(Exception):
