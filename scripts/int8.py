@@ -4,7 +4,7 @@ Weights are int8 with a scale per output channel, activations uint8 with one ran
 row's result does not depend on its batch; products are summed as integers and leave as floats. Where channels of an
 activation differ much in size, they are divided by factors that the next weights are multiplied by (SmoothQuant, Xiao et al.
 2023). Each layer gets the exponent, and then the range, with the least error on the samples. Embedding tables are int8
-with a scale per row.
+with a scale per row. A product that is an output of the graph, such as logits, is run once a row and stays fp32.
 """
 
 import shutil
@@ -49,8 +49,9 @@ class Layers:
         self.graph = model.graph
         self.constants = {t.name: t for t in model.graph.initializer}
         self.by_input = {}
+        outputs = {port.name for port in model.graph.output}
         for node in model.graph.node:
-            if node.name not in skip and self.is_linear(node):
+            if node.name not in skip and node.output[0] not in outputs and self.is_linear(node):
                 self.by_input.setdefault(node.input[0], []).append(node)
 
     def is_linear(self, node):

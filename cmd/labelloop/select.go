@@ -52,7 +52,7 @@ the model is not sure of and that stand for many others, and labelled ones whose
 	f.bind(c)
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "model whose predictions are meant (default: the one that predicted last)")
-	flags.StringVar(&f.encoder, "encoder", "", "encoder whose embeddings are meant, NAME@VERSION or as `labelloop status` has it (default: the one that embedded most)")
+	flags.StringVar(&f.encoder, "encoder", "", "encoder whose embeddings are meant, NAME@VERSION (default: the one that embedded most)")
 	flags.StringVar(&f.strategy, "strategy", "hybrid", "query strategy, or audit: "+strings.Join(activelearn.Names(), ", "))
 	flags.IntVarP(&f.n, "n", "n", 100, "items")
 	flags.IntVar(&f.people, "people", 1, "people who shall label each item")
@@ -165,14 +165,15 @@ func (f *selectFlags) begin(ctx context.Context, s *sqlite.Store) (*selection, e
 	if err != nil {
 		return nil, err
 	}
-	most := 0
-	for _, e := range counts.Encoders {
+	most, known := 0, make([]string, len(counts.Encoders))
+	for i, e := range counts.Encoders {
+		known[i] = e.Encoder.Name
 		if f.encoder == "" && e.Embeddings > most || f.encoder == e.Encoder.Name {
 			sel.encoder, most = e.Encoder, e.Embeddings
 		}
 	}
 	if f.encoder != "" && sel.encoder.ID == 0 {
-		return nil, label.Errorf(label.ErrNotFound, "project %s has no embeddings by %s; make them with `labelloop predict --task feature-extraction`", s.Dir(), f.encoder)
+		return nil, label.Errorf(label.ErrNotFound, "project %s has embeddings by %q, none by %q; make them with `labelloop predict --task feature-extraction`", s.Dir(), known, f.encoder)
 	}
 	return sel, nil
 }
