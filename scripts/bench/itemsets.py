@@ -43,7 +43,7 @@ class Texts:
 
         lengths(n) gives the numbers of tokens of n texts.
         """
-        part = self.make(f"part of {title}", lengths(round(tokens / np.mean(lengths(1000)))))
+        part = self.make(f"part of {title}", lengths(max(1, round(tokens / np.mean(lengths(1000))))))
         rate = part.items / run(part.path).seconds
         return part, self.make(title, lengths(max(1, round(rate * seconds))))
 
