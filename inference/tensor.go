@@ -17,7 +17,6 @@ type Tensor struct {
 // Port describes an input or output of a graph. Dimensions that vary are -1.
 type Port struct {
 	Name  string
-	Type  string
 	Shape []int64
 }
 

@@ -90,11 +90,9 @@ func (f *modelFlags) bindPrompts(c *cobra.Command) {
 	flags.IntVar(&f.budget, "batch", 0, "size of a batch: tokens, padding included, or pictures (default: what 'labelloop tune' found best, else what suits the device)")
 }
 
-// Sizes of texts between a number of tokens and its double. A core is busy with few texts, and an accelerator with many.
-const (
-	stepsCPU         = 32
-	stepsAccelerator = 4
-)
+// stepsAccelerator are the sizes of texts between a number of tokens and its double: an accelerator is busy with many texts of one size. A
+// core is with few, so there a text has the size of its tokens, and attention needs no mask.
+const stepsAccelerator = 4
 
 // Items that are batched together, and whose results are written at a time. Pictures wait for theirs decoded.
 const (
@@ -269,7 +267,7 @@ func (f *modelFlags) textEncoder(e *engine) (inference.TextEncoder, error) {
 	if f.maxLength > 0 {
 		length = f.maxLength
 	}
-	text := inference.TextEncoder{Tokenizer: e.tokenizer, MaxLength: length, Long: inference.Long(f.long), Steps: stepsCPU}
+	text := inference.TextEncoder{Tokenizer: e.tokenizer, MaxLength: length, Long: inference.Long(f.long)}
 	if e.device != ort.CPU {
 		text.Steps = stepsAccelerator
 	}

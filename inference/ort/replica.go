@@ -3,6 +3,7 @@ package ort
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 
 	onnx "github.com/yalue/onnxruntime_go"
@@ -17,10 +18,13 @@ type replica struct {
 	started atomic.Bool
 	busy    int       // runs under way; the session's lock guards it
 	bound   *bindings // nil where the device shares the host's memory
+
+	unmasked bool // padding would count as tokens
 }
 
-// open loads the graph on one of the provider's devices. Where profile is not "", what is run is told in a file of that prefix.
-func (s *Session) open(number int, profile string) (*replica, error) {
+// open loads a graph on one of the provider's devices: the one in the session's file, where it is nil. Where profile is not "", what is
+// run is told in a file of that prefix.
+func (s *Session) open(number int, graph []byte, profile string) (*replica, error) {
 	options, err := onnx.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", s.path, err)
@@ -51,7 +55,7 @@ func (s *Session) open(number int, profile string) (*replica, error) {
 	r := &replica{guard: s.provider.guard}
 	err = r.guard(func() (err error) {
 		if err = s.provider.append(options, number, s.options); err == nil {
-			r.native, err = onnx.NewDynamicAdvancedSession(s.path, portNames(s.inputs), portNames(s.outputs), options)
+			r.native, err = s.load(graph, options)
 		}
 		return err
 	})
@@ -63,6 +67,28 @@ func (s *Session) open(number int, profile string) (*replica, error) {
 	}
 	return r, nil
 }
+
+// load gives the graph to the runtime.
+func (s *Session) load(graph []byte, options *onnx.SessionOptions) (*onnx.DynamicAdvancedSession, error) {
+	if s.provider.name != CPU { // engines are kept by the file's path
+		return onnx.NewDynamicAdvancedSession(s.path, portNames(s.inputs), portNames(s.outputs), options)
+	}
+	if graph == nil {
+		file, release, err := mapFile(s.path)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		graph = file
+	}
+	if err := options.AddSessionConfigEntry(externalFolder, filepath.Dir(s.path)); err != nil {
+		return nil, err
+	}
+	return onnx.NewDynamicAdvancedSessionWithONNXData(graph, portNames(s.inputs), portNames(s.outputs), options)
+}
+
+// externalFolder is the setting that tells where a graph that comes from memory keeps its external weights.
+const externalFolder = "session.model_external_initializers_file_folder_path"
 
 // slowFusions are graph optimisations that cost time on the CPU: the kernels that they put in walk a row value by value, where
 // those of Add, LayerNormalization and Gelu are vectorised. Without them BERT is an eighth faster (ONNX Runtime 1.32).

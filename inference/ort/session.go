@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
-
-	onnx "github.com/yalue/onnxruntime_go"
 
 	"github.com/labelloop/labelloop/inference"
 	"github.com/labelloop/labelloop/internal/label"
@@ -32,6 +31,8 @@ type Session struct {
 	numbers         []int // of the provider's devices
 	inputs, outputs []inference.Port
 	replicas        []*replica   // one on each device
+	masking         sync.Mutex   // guards masked
+	masked          *replica     // for rows with padding, where the others are for rows without; nil until there are some
 	choosing        sync.Mutex   // guards how busy replicas are
 	placing         sync.Mutex   // guards placed, and has other runs wait for the first
 	placed          bool         // it is known that nothing heavy runs on the CPU
@@ -53,11 +54,22 @@ func Open(path string, o Options) (*Session, error) {
 		return nil, err
 	}
 	s.placed = !o.Strict || s.provider.name == CPU
-	if err := s.readSignature(); err != nil {
-		return nil, err
+	file, release, err := mapFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %w", err)
+	}
+	defer release()
+	g, err := readGraph(file)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w: %w: the file is damaged; copy or export it again", path, label.ErrBadModel, err)
+	}
+	s.inputs, s.outputs = g.inputs, g.outputs
+	var unmasked []byte
+	if s.provider.name == CPU {
+		unmasked = g.fuseAttention()
 	}
 	for _, number := range s.numbers {
-		r, err := s.open(number, "")
+		r, err := s.openUnmasked(number, unmasked)
 		if err != nil {
 			s.Close()
 			return nil, err
@@ -67,35 +79,15 @@ func Open(path string, o Options) (*Session, error) {
 	return s, nil
 }
 
-// readSignature reads inputs and outputs from the graph, without optimising it or packing its weights.
-func (s *Session) readSignature() error {
-	options, err := onnx.NewSessionOptions()
-	if err != nil {
-		return fmt.Errorf("open %s: %w", s.path, err)
+// openUnmasked loads the graph that is for rows without padding, if there is one and the runtime takes it; else the graph as it is.
+func (s *Session) openUnmasked(number int, unmasked []byte) (*replica, error) {
+	if unmasked != nil {
+		if r, err := s.open(number, unmasked, ""); err == nil {
+			r.unmasked = true
+			return r, nil
+		}
 	}
-	defer options.Destroy()
-	if err := options.SetGraphOptimizationLevel(onnx.GraphOptimizationLevelDisableAll); err != nil {
-		return fmt.Errorf("open %s: %w", s.path, err)
-	}
-	if err := options.AddSessionConfigEntry("session.disable_prepacking", "1"); err != nil {
-		return fmt.Errorf("open %s: %w", s.path, err)
-	}
-	defer trim()
-	in, out, err := onnx.GetInputOutputInfoWithOptions(s.path, options)
-	if err != nil {
-		return fmt.Errorf("open %s: %w: the file is damaged or no ONNX graph; copy or export it again (runtime says: %v)",
-			s.path, label.ErrBadModel, err)
-	}
-	s.inputs, s.outputs = ports(in), ports(out)
-	return nil
-}
-
-func ports(infos []onnx.InputOutputInfo) []inference.Port {
-	out := make([]inference.Port, len(infos))
-	for i, info := range infos {
-		out[i] = inference.Port{Name: info.Name, Type: info.DataType.String(), Shape: info.Dimensions}
-	}
-	return out
+	return s.open(number, nil, "")
 }
 
 func portNames(ports []inference.Port) []string {
@@ -128,7 +120,31 @@ func (s *Session) Run(ctx context.Context, in map[string]inference.Tensor) (map[
 	}
 	r := s.acquire()
 	defer s.release(r)
+	if r.unmasked && padded(in) {
+		masked, err := s.openMasked()
+		if err != nil {
+			return nil, err
+		}
+		return s.runOn(ctx, masked, in)
+	}
 	return s.runOn(ctx, r, in)
+}
+
+// padded says whether some of the tokens are padding.
+func padded(in map[string]inference.Tensor) bool { return slices.Contains(in[maskInput].Int64, 0) }
+
+// openMasked gives the graph as it is in its file.
+func (s *Session) openMasked() (*replica, error) {
+	s.masking.Lock()
+	defer s.masking.Unlock()
+	if s.masked == nil {
+		r, err := s.open(s.numbers[0], nil, "")
+		if err != nil {
+			return nil, err
+		}
+		s.masked = r
+	}
+	return s.masked, nil
 }
 
 // place looks before the first run where it would run.
@@ -172,10 +188,14 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	defer trim()
-	var errs []error
-	for _, r := range s.replicas {
-		errs = append(errs, r.close())
-	}
-	return errors.Join(errs...)
+	return trimmed(func() error {
+		var errs []error
+		for _, r := range s.replicas {
+			errs = append(errs, r.close())
+		}
+		if s.masked != nil {
+			errs = append(errs, s.masked.close())
+		}
+		return errors.Join(errs...)
+	})
 }
