@@ -17,6 +17,7 @@ type Tensor struct {
 // Port describes an input or output of a graph. Dimensions that vary are -1.
 type Port struct {
 	Name  string
+	Type  string // of its elements, as ONNX calls it: float, int64, float16, ...
 	Shape []int64
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	onnx "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/labelloop/labelloop/inference"
@@ -277,10 +278,12 @@ func readPort(data []byte) (p inference.Port, err error) {
 	path := []protowire.Number{2, 1, dims}
 	var walk func(data []byte, path []protowire.Number) error
 	walk = func(data []byte, path []protowire.Number) error {
-		return fields(data, func(number protowire.Number, _ uint64, data []byte, _, _ int) error {
+		return fields(data, func(number protowire.Number, value uint64, data []byte, _, _ int) error {
 			switch {
 			case len(path) == 3 && number == 1:
 				p.Name = string(data)
+			case len(path) == 1 && number == 1:
+				p.Type = typeName(onnx.TensorElementDataType(value))
 			case len(path) > 0 && number == path[0]:
 				return walk(data, path[1:])
 			case len(path) == 0 && number == 1: // a dimension

@@ -27,8 +27,14 @@ func TestStrictRefusesTheCPU(t *testing.T) {
 		if err := s.place(ctx, in); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: err is %v, want context.Canceled", path, err)
 		}
+		var first error
 		for range 2 {
 			_, err := s.Run(t.Context(), in)
+			if first == nil {
+				first = err
+			} else if err != first {
+				t.Errorf("%s: the second run looks again: %v", path, err)
+			}
 			if !errors.Is(err, label.ErrNoProvider) || !strings.Contains(err.Error(), said) || !strings.Contains(err.Error(), "more") {
 				t.Errorf("%s: err is %v, want the nodes on the CPU", path, err)
 			}

@@ -34,8 +34,9 @@ type Session struct {
 	masking         sync.Mutex   // guards masked
 	masked          *replica     // for rows with padding, where the others are for rows without; nil until there are some
 	choosing        sync.Mutex   // guards how busy replicas are
-	placing         sync.Mutex   // guards placed, and has other runs wait for the first
-	placed          bool         // it is known that nothing heavy runs on the CPU
+	placing         sync.Mutex   // guards placed and misplaced, and has other runs wait for the first
+	placed          bool         // it is known where the graph runs
+	misplaced       error        // why that will not do
 	running         sync.RWMutex // held for reading by runs, for writing by Close
 	closed          bool
 }
@@ -64,6 +65,9 @@ func Open(path string, o Options) (*Session, error) {
 		return nil, fmt.Errorf("open %s: %w: %w: the file is damaged; copy or export it again", path, label.ErrBadModel, err)
 	}
 	s.inputs, s.outputs = g.inputs, g.outputs
+	if err := requireTypes(path, slices.Concat(s.inputs, s.outputs)); err != nil {
+		return nil, err
+	}
 	var unmasked []byte
 	if s.provider.name == CPU {
 		unmasked = g.fuseAttention()
@@ -152,13 +156,13 @@ func (s *Session) place(ctx context.Context, in map[string]inference.Tensor) err
 	s.placing.Lock()
 	defer s.placing.Unlock()
 	if s.placed {
-		return nil
+		return s.misplaced
 	}
-	if err := s.requirePlacement(ctx, in); err != nil {
-		return err
+	err := s.requirePlacement(ctx, in)
+	if err == nil || errors.Is(err, label.ErrNoProvider) { // not where the run failed, for its feeds or its context
+		s.placed, s.misplaced = true, err
 	}
-	s.placed = true
-	return nil
+	return err
 }
 
 func (s *Session) acquire() *replica {

@@ -248,3 +248,23 @@ func TestOpenRefuses(t *testing.T) {
 		t.Errorf("unknown provider: %v", err)
 	}
 }
+
+// toHalf is an ONNX graph whose output y is its input x, of one float, as a float16.
+const toHalf = "\x08\x08:>\n\x17\n\x01x\x12\x01y\"\x04Cast*\t\n\x02to\x18\n\xa0\x01\x02\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01" +
+	"b\x0f\n\x01y\x12\n\n\x08\x08\n\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r"
+
+// TestHalfPrecisionAtTheEdges: a graph that takes or gives half precision is refused, and told why.
+func TestHalfPrecisionAtTheEdges(t *testing.T) {
+	for said, graph := range map[string]string{
+		"y is of type float16": toHalf,
+		"x is of type float16": strings.ReplaceAll(identity, "\x08\x08\x01\x12", "\x08\x08\n\x12"),
+	} {
+		path := filepath.Join(t.TempDir(), "half.onnx")
+		if err := os.WriteFile(path, []byte(graph), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path, Options{Device: CPU, Threads: 1}); !errors.Is(err, label.ErrBadModel) || !strings.Contains(err.Error(), said) {
+			t.Errorf("err is %v, want one with %q", err, said)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package ort
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	onnx "github.com/yalue/onnxruntime_go"
 
@@ -38,6 +39,22 @@ func fetch(v onnx.Value) (inference.Tensor, error) {
 	case *onnx.Tensor[int64]:
 		return inference.Tensor{Shape: shape, Int64: slices.Clone(t.GetData())}, nil
 	}
-	return inference.Tensor{}, fmt.Errorf("is %v, want float32 or int64: export the model with such outputs: %w",
-		v.DataType(), label.ErrBadModel)
+	return inference.Tensor{}, fmt.Errorf("is of type %s, want int64 or float: %w", typeName(onnx.TensorElementDataType(v.DataType())), label.ErrBadModel)
+}
+
+// requireTypes refuses a graph whose inputs or outputs are of other types than tensors are here. Of some, onnxruntime_go copies half of
+// an output that it has allocated, and gives a value that can't be freed. What the file tells no type of is left to the run.
+func requireTypes(path string, ports []inference.Port) error {
+	for _, p := range ports {
+		if p.Type != "" && p.Type != "int64" && p.Type != "float" {
+			return fmt.Errorf("open %s: %s is of type %s, want int64 or float: take another --precision, or export the model with such inputs and outputs (keep_io_types, where it is halved): %w",
+				path, p.Name, p.Type, label.ErrBadModel)
+		}
+	}
+	return nil
+}
+
+// typeName gives "float16" for ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16.
+func typeName(t onnx.TensorElementDataType) string {
+	return strings.ToLower(strings.TrimPrefix(t.String(), "ONNX_TENSOR_ELEMENT_DATA_TYPE_"))
 }
