@@ -10,53 +10,31 @@ import (
 // maskInput is the input of a graph that tells tokens (1) from padding (0).
 const maskInput = "attention_mask"
 
-// contributed is the domain of the runtime's own operators.
-const contributed = "com.microsoft"
-
-// fuseAttention writes the graph anew with MultiHeadAttention in place of the operations that exporters write attention as, for
-// inputs without padding: a mask that then changes nothing is left out. On the CPU that operator goes over the keys in blocks that fit
-// the cache and never has all scores in memory (FlashAttention, Dao et al. 2022), but only without a mask: the runtime's own
-// fusion keeps it. It returns nil where there is nothing to fuse.
+// fuseAttention gives the edits that put MultiHeadAttention in place of the operations that exporters write attention as, for inputs
+// without padding: a mask that then changes nothing is left out. On the CPU that operator goes over the keys in blocks that fit the
+// cache and never has all scores in memory (FlashAttention, Dao et al. 2022), but only without a mask: the runtime's own fusion
+// keeps it. There are none where there is nothing to fuse.
 //
 // What the replaced operations end in is written anew; those before it that nothing reads any more are left out, for the runtime would
 // run them.
-func (g *onnxGraph) fuseAttention() []byte {
-	edits := map[*node][]byte{}
+func (g *onnxGraph) fuseAttention() []edit {
+	var edits []edit
 	for _, n := range g.nodes {
 		if a, ok := g.attention(n); ok {
-			edits[n] = a.node(n.outputs[0])
+			edits = append(edits, edit{n.from, n.to, a.node(n.outputs[0])})
 			n.inputs = []string{a.query, a.key, a.value}
 		}
 	}
-	if len(edits) == 0 {
+	if edits == nil {
 		return nil
 	}
 	read := g.readers()
 	for _, n := range g.nodes {
 		if !read[n] {
-			edits[n] = nil
+			edits = append(edits, edit{from: n.from, to: n.to})
 		}
 	}
-	length := g.to - g.from
-	for n, with := range edits {
-		length += len(with) - (n.to - n.from)
-	}
-	out := append(make([]byte, 0, len(g.file)-(g.to-g.from)+length+64), g.file[:g.tag]...)
-	out = protowire.AppendVarint(protowire.AppendTag(out, 7, protowire.BytesType), uint64(length))
-	at := g.from
-	for _, n := range g.nodes {
-		if with, ok := edits[n]; ok {
-			out = append(append(out, g.file[at:n.from]...), with...)
-			at = n.to
-		}
-	}
-	out = append(out, g.file[at:]...)
-	if !slices.Contains(g.domains, contributed) {
-		opset := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), contributed)
-		opset = protowire.AppendVarint(protowire.AppendTag(opset, 2, protowire.VarintType), 1)
-		out = protowire.AppendBytes(protowire.AppendTag(out, 8, protowire.BytesType), opset)
-	}
-	return out
+	return edits
 }
 
 // readers gives the nodes that the graph's outputs come from.

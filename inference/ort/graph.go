@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	onnx "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -24,7 +25,21 @@ type onnxGraph struct {
 	constants map[string]constant
 	inputs    []inference.Port // those that no initializer fills
 	outputs   []inference.Port
+	weights   []weights
+	external  bool     // some weights are in other files already
 	domains   []string // of the operators that the model uses
+}
+
+// weights is a large initializer whose numbers are in the file.
+type weights struct {
+	edit           // its TensorProto, and what describes it without its numbers
+	at, length int // where these lie in the file, in bytes
+}
+
+// edit is what is to be written in the place of some bytes of a file.
+type edit struct {
+	from, to int
+	with     []byte
 }
 
 // node is one operation.
@@ -134,6 +149,9 @@ func (g *onnxGraph) read(number protowire.Number, _ uint64, data []byte, from, t
 	case 5: // initializer
 		name, c, err := readTensor(data)
 		g.constants[name] = c
+		if err == nil {
+			err = g.weigh(data, edit{from: g.from + from, to: g.from + to})
+		}
 		return err
 	case 11, 12: // input, output
 		p, err := readPort(data)
@@ -271,6 +289,77 @@ func numbers(kind uint64, raw []byte, count int) []float64 {
 	}
 	return values
 }
+
+// heavyTensor is the size in bytes from which the numbers of a tensor are left in the file that they are in.
+const heavyTensor = 64 << 10
+
+// weigh notes an initializer whose TensorProto is data, if it is large.
+func (g *onnxGraph) weigh(data []byte, place edit) error {
+	w := weights{edit: place}
+	err := fields(data, func(number protowire.Number, value uint64, raw []byte, from, to int) error {
+		switch {
+		case number == 9: // raw_data
+			w.at, w.length = place.to-len(data)+to-len(raw), len(raw)
+			return nil
+		case number == 14 && value == 1: // data_location: external
+			g.external = true
+		}
+		w.with = append(w.with, data[from:to]...)
+		return nil
+	})
+	if w.length >= heavyTensor {
+		g.weights = append(g.weights, w)
+	}
+	return err
+}
+
+// leaveWeights gives the edits after which the weights are no part of the graph, but read out of the file by that name, where the
+// runtime maps them: from a graph in memory it would copy them, twice.
+func (g *onnxGraph) leaveWeights(name string) []edit {
+	if g.external { // in another folder, it may be
+		return nil
+	}
+	entry := func(b []byte, key, value string) []byte {
+		pair := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), key)
+		pair = protowire.AppendString(protowire.AppendTag(pair, 2, protowire.BytesType), value)
+		return protowire.AppendBytes(protowire.AppendTag(b, 13, protowire.BytesType), pair)
+	}
+	var edits []edit
+	for _, w := range g.weights {
+		tensor := entry(slices.Clone(w.with), "location", name)
+		tensor = entry(tensor, "offset", strconv.Itoa(w.at))
+		tensor = entry(tensor, "length", strconv.Itoa(w.length))
+		tensor = protowire.AppendVarint(protowire.AppendTag(tensor, 14, protowire.VarintType), 1)
+		edits = append(edits, edit{w.from, w.to, protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), tensor)})
+	}
+	return edits
+}
+
+// rewrite gives the file with edits of the main graph.
+func (g *onnxGraph) rewrite(edits []edit) []byte {
+	slices.SortFunc(edits, func(a, b edit) int { return a.from - b.from })
+	length := g.to - g.from
+	for _, e := range edits {
+		length += len(e.with) - (e.to - e.from)
+	}
+	out := append(make([]byte, 0, len(g.file)-(g.to-g.from)+length+64), g.file[:g.tag]...)
+	out = protowire.AppendVarint(protowire.AppendTag(out, 7, protowire.BytesType), uint64(length))
+	at := g.from
+	for _, e := range edits {
+		out = append(append(out, g.file[at:e.from]...), e.with...)
+		at = e.to
+	}
+	out = append(out, g.file[at:]...)
+	if !slices.Contains(g.domains, contributed) {
+		opset := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), contributed)
+		opset = protowire.AppendVarint(protowire.AppendTag(opset, 2, protowire.VarintType), 1)
+		out = protowire.AppendBytes(protowire.AppendTag(out, 8, protowire.BytesType), opset)
+	}
+	return out
+}
+
+// contributed is the domain of the runtime's own operators.
+const contributed = "com.microsoft"
 
 // readPort reads a ValueInfoProto of a tensor.
 func readPort(data []byte) (p inference.Port, err error) {

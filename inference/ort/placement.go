@@ -35,7 +35,7 @@ func (s *Session) requirePlacement(ctx context.Context, in map[string]inference.
 		return fmt.Errorf("find out where %s runs: %w", s.path, err)
 	}
 	defer os.RemoveAll(dir)
-	r, err := s.open(s.numbers[0], nil, filepath.Join(dir, "run"))
+	r, err := s.open(s.numbers[0], false, filepath.Join(dir, "run"))
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ type replica struct {
 	unmasked bool // padding would count as tokens
 }
 
-// open loads a graph on one of the provider's devices: the one in the session's file, where it is nil. Where profile is not "", what is
-// run is told in a file of that prefix.
-func (s *Session) open(number int, graph []byte, profile string) (*replica, error) {
+// open loads the graph on one of the provider's devices; on the CPU for rows without padding, if that is quicker and it need not be masked.
+// Where profile is not "", what is run is told in a file of that prefix.
+func (s *Session) open(number int, masked bool, profile string) (*replica, error) {
 	options, err := onnx.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", s.path, err)
@@ -55,7 +55,7 @@ func (s *Session) open(number int, graph []byte, profile string) (*replica, erro
 	r := &replica{guard: s.provider.guard}
 	err = r.guard(func() (err error) {
 		if err = s.provider.append(options, number, s.options); err == nil {
-			r.native, err = s.load(graph, options)
+			err = s.load(r, masked, options)
 		}
 		return err
 	})
@@ -69,21 +69,46 @@ func (s *Session) open(number int, graph []byte, profile string) (*replica, erro
 }
 
 // load gives the graph to the runtime.
-func (s *Session) load(graph []byte, options *onnx.SessionOptions) (*onnx.DynamicAdvancedSession, error) {
+func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (err error) {
 	if s.provider.name != CPU { // engines are kept by the file's path
-		return onnx.NewDynamicAdvancedSession(s.path, portNames(s.inputs), portNames(s.outputs), options)
+		r.native, err = onnx.NewDynamicAdvancedSession(s.path, portNames(s.inputs), portNames(s.outputs), options)
+		return err
 	}
-	if graph == nil {
-		file, release, err := mapFile(s.path)
-		if err != nil {
-			return nil, err
+	path, err := filepath.EvalSymlinks(s.path)
+	if err != nil {
+		return err
+	}
+	file, release, err := mapFile(path)
+	if err != nil {
+		return err
+	}
+	defer release()
+	g, err := readGraph(file)
+	if err != nil {
+		return err
+	}
+	edits := g.leaveWeights(filepath.Base(path))
+	if edits == nil { // other files are beside the name that was given
+		path = s.path
+	}
+	if err := options.AddSessionConfigEntry(externalFolder, filepath.Dir(path)); err != nil {
+		return err
+	}
+	if !masked {
+		fused := g.fuseAttention()
+		edits, r.unmasked = append(edits, fused...), fused != nil
+	}
+	if edits != nil {
+		if r.native, err = s.loadBytes(g.rewrite(edits), options); err == nil {
+			return nil
 		}
-		defer release()
-		graph = file
 	}
-	if err := options.AddSessionConfigEntry(externalFolder, filepath.Dir(s.path)); err != nil {
-		return nil, err
-	}
+	r.unmasked = false // what the runtime does not take otherwise it may as it is
+	r.native, err = s.loadBytes(file, options)
+	return err
+}
+
+func (s *Session) loadBytes(graph []byte, options *onnx.SessionOptions) (*onnx.DynamicAdvancedSession, error) {
 	return onnx.NewDynamicAdvancedSessionWithONNXData(graph, portNames(s.inputs), portNames(s.outputs), options)
 }
 

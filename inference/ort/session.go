@@ -68,12 +68,8 @@ func Open(path string, o Options) (*Session, error) {
 	if err := requireTypes(path, slices.Concat(s.inputs, s.outputs)); err != nil {
 		return nil, err
 	}
-	var unmasked []byte
-	if s.provider.name == CPU {
-		unmasked = g.fuseAttention()
-	}
 	for _, number := range s.numbers {
-		r, err := s.openUnmasked(number, unmasked)
+		r, err := s.open(number, false, "")
 		if err != nil {
 			s.Close()
 			return nil, err
@@ -81,17 +77,6 @@ func Open(path string, o Options) (*Session, error) {
 		s.replicas = append(s.replicas, r)
 	}
 	return s, nil
-}
-
-// openUnmasked loads the graph that is for rows without padding, if there is one and the runtime takes it; else the graph as it is.
-func (s *Session) openUnmasked(number int, unmasked []byte) (*replica, error) {
-	if unmasked != nil {
-		if r, err := s.open(number, unmasked, ""); err == nil {
-			r.unmasked = true
-			return r, nil
-		}
-	}
-	return s.open(number, nil, "")
 }
 
 func portNames(ports []inference.Port) []string {
@@ -142,7 +127,7 @@ func (s *Session) openMasked() (*replica, error) {
 	s.masking.Lock()
 	defer s.masking.Unlock()
 	if s.masked == nil {
-		r, err := s.open(s.numbers[0], nil, "")
+		r, err := s.open(s.numbers[0], true, "")
 		if err != nil {
 			return nil, err
 		}

@@ -95,7 +95,7 @@ func TestRunsSideBySide(t *testing.T) {
 
 func TestRunsAreSpreadOverDevices(t *testing.T) {
 	s := open(t, graph)
-	second, err := s.open(0, nil, "")
+	second, err := s.open(0, false, "")
 	if err != nil {
 		t.Fatal(err)
 	}
