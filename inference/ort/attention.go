@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -18,23 +19,23 @@ const maskInput = "attention_mask"
 // What the replaced operations end in is written anew; those before it that nothing reads any more are left out, for the runtime would
 // run them.
 func (g *onnxGraph) fuseAttention() []edit {
-	var edits []edit
+	edits := map[*node]edit{}
 	for _, n := range g.nodes {
 		if a, ok := g.attention(n); ok {
-			edits = append(edits, edit{n.from, n.to, a.node(n.outputs[0])})
+			edits[n] = edit{n.from, n.to, a.node(n.outputs[0])}
 			n.inputs = []string{a.query, a.key, a.value}
 		}
 	}
-	if edits == nil {
+	if len(edits) == 0 {
 		return nil
 	}
 	read := g.readers()
 	for _, n := range g.nodes {
 		if !read[n] {
-			edits = append(edits, edit{from: n.from, to: n.to})
+			edits[n] = edit{from: n.from, to: n.to}
 		}
 	}
-	return edits
+	return slices.Collect(maps.Values(edits))
 }
 
 // readers gives the nodes that the graph's outputs come from.
