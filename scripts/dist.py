@@ -20,7 +20,7 @@ from wheels import ROOT, SetupError
 
 LIBRARIES = ["libonnxruntime.so", "libonnxruntime_providers_shared.so", "libjpeg.so.62"]
 MODELS = ["minilm", "minilm-clinc150", "conse-lite0"]
-TRAINING = ["train.py", "export.py", "quantize.py", "int8.py", "training", "requirements-train.txt"]
+TRAINING = ["train.py", "export.py", "quantize.py", "int8.py", "rounding.py", "training", "requirements-train.txt"]
 EPOCH = 315532800  # 1980-01-01: tar warns of older times
 
 

@@ -3,8 +3,9 @@
 Weights are int8 with a scale per output channel, activations uint8 with one range per tensor, found once on samples, so that a
 row's result does not depend on its batch; products are summed as integers and leave as floats. Where channels of an
 activation differ much in size, they are divided by factors that the next weights are multiplied by (SmoothQuant, Xiao et al.
-2023). Each layer gets the exponent, and then the range, with the least error on the samples. Embedding tables are int8
-with a scale per row. A product that is an output of the graph, such as logits, is run once a row and stays fp32.
+2023). Each layer gets the exponent, and then the range, with the least error on the samples, and weights that make up for each
+other's rounding there (GPTQ, Frantar et al. 2023): rounding.py. Embedding tables are int8 with a scale per row. A product that is
+an output of the graph, such as logits, is run once a row and stays fp32.
 """
 
 import shutil
@@ -16,10 +17,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-ROWS = 512  # of an activation that are kept, to judge ranges on
-EXPONENTS = (0.5, 0.6, 0.7, 0.8, 0.9)  # of SmoothQuant
-RANGES = (1, 0.9, 0.8, 0.7, 0.6, 0.5)  # of what was seen
-WORTH = 0.8  # smoothing costs a multiplication: only for an error below this share of that without
+import rounding
+
+ROWS = 4096  # of an activation that are kept
 TABLE = 1024  # rows from which an embedding table is quantized
 
 
@@ -99,43 +99,6 @@ def observe(model, batches, threads):
     return seen
 
 
-def scale_of(low, high):
-    """Scale and zero point of uint8 for a range, which is widened to hold 0."""
-    low, high = min(float(low), 0), max(float(high), 0)
-    scale = max(high - low, 1e-8) / 255
-    return np.float32(scale), np.uint8(round(-low / scale))
-
-
-def rounded(values, scale, zero):
-    return (np.clip(np.rint(values / scale) + zero, 0, 255) - zero) * scale
-
-
-def int8(matrix, axis=0):
-    """Integers and the scale of each column (axis 0) or row (axis 1)."""
-    scale = np.maximum(np.abs(matrix).max(axis), 1e-12) / 127
-    return np.rint(matrix / np.expand_dims(scale, axis)).astype(np.int8), scale.astype(np.float32)
-
-
-def settle(activation, matrix):
-    """Choose what one activation is divided by, channel by channel, and its scale and zero point."""
-    low, high, rows = activation.low, activation.high, activation.rows
-    size, want = np.maximum(np.maximum(np.abs(low), np.abs(high)), 1e-5), rows @ matrix
-    heights = np.maximum(np.abs(matrix).max(1), 1e-5)
-
-    def attempt(factors, share=1):
-        scale, zero = scale_of(share * (low / factors).min(), share * (high / factors).max())
-        integers, columns = int8(matrix * factors[:, None])
-        error = np.square(rounded(rows / factors, scale, zero) @ (integers * columns) - want).sum()
-        return error, factors, scale, zero
-
-    plain = attempt(np.ones_like(size))
-    powers = [size**a / heights ** (1 - a) for a in EXPONENTS]
-    smooth = min((attempt(p / np.exp(np.log(p).mean())) for p in powers), key=lambda found: found[0])
-    _, factors, *_ = smooth if smooth[0] < WORTH * plain[0] else plain
-    _, factors, scale, zero = min((attempt(factors, share) for share in RANGES), key=lambda found: found[0])
-    return factors.astype(np.float32), scale, zero
-
-
 class Rewriter:
     """Builds the quantized graph: new constants, and nodes that come before those that were there."""
 
@@ -164,16 +127,17 @@ class Rewriter:
         return self.put(nodes[0], "Mul", [name, self.constant(f"{name}_inverse", 1 / factors)], f"{name}_even")
 
     def linear(self, name, nodes, activation):
-        factors, scale, zero = settle(activation, np.concatenate([self.layers.weights(node) for node in nodes], 1))
+        matrix = np.concatenate([self.layers.weights(node) for node in nodes], 1)
+        factors, scale, zero = rounding.settle(activation, matrix)
+        integers, columns = rounding.compensated(matrix * factors[:, None], activation.rows / factors)
         source = name if (factors == 1).all() else self.divide(name, factors, nodes)
         grid = [self.constant(f"{name}_scale", scale), self.constant(f"{name}_zero", zero)]
         quantized = self.put(nodes[0], "QuantizeLinear", [source, *grid], f"{name}_uint8")
-        for node in nodes:
-            out = node.output[0]
-            axis = 0 if flag(node, "transB") else 1
-            integers, columns = int8(self.layers.weights(node) * factors[:, None])
-            weights = [self.constant(f"{out}_int8", integers if axis else integers.T), self.constant(f"{out}_columns", columns)]
-            weights.append(self.constant(f"{out}_zeros", np.zeros(len(columns), np.int8)))
+        ends = np.cumsum([self.layers.weights(node).shape[1] for node in nodes])[:-1]
+        for node, part, scales in zip(nodes, np.split(integers, ends, 1), np.split(columns, ends)):
+            out, axis = node.output[0], 0 if flag(node, "transB") else 1
+            weights = [self.constant(f"{out}_int8", part if axis else part.T), self.constant(f"{out}_columns", scales)]
+            weights.append(self.constant(f"{out}_zeros", np.zeros(len(scales), np.int8)))
             node.input[0] = self.put(node, "DequantizeLinear", [quantized, *grid], f"{out}_input")
             node.input[1] = self.put(node, "DequantizeLinear", weights, f"{out}_weights", axis=axis)
 
@@ -183,7 +147,7 @@ class Rewriter:
             if table is None or len(table.dims) != 2 or table.dims[0] < TABLE or table.data_type != TensorProto.FLOAT or flag(node, "axis"):
                 continue
             out, ids = node.output[0], node.input[1]
-            integers, rows = int8(numpy_helper.to_array(table), 1)
+            integers, rows = rounding.int8(numpy_helper.to_array(table), 1)
             scales = self.put(node, "Gather", [self.constant(f"{out}_rows", rows[:, None]), ids], f"{out}_scales")
             picked = self.put(node, "Gather", [self.constant(f"{out}_int8", integers), ids], f"{out}_picked")
             picked = self.put(node, "Cast", [picked], f"{out}_floats", to=TensorProto.FLOAT)

@@ -119,7 +119,7 @@ def main():
     sys.path.insert(0, str(SCRIPTS))
     args.deps, args.out = args.deps.resolve(), args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
-    newest = max(path.stat().st_mtime for path in (Path(__file__), SCRIPTS / "int8.py"))
+    newest = max(path.stat().st_mtime for path in (Path(__file__), SCRIPTS / "int8.py", SCRIPTS / "rounding.py"))
     for name, make in MADE_BY.items():
         done = args.out / f"{name}.done"
         if done.exists() and done.stat().st_mtime > newest:
