@@ -116,10 +116,11 @@ class Rewriter:
         return output
 
     def divide(self, name, factors, nodes):
-        """Divide an activation by its factors: in the normalisation that makes it, where no one else reads it."""
+        """Divide an activation by its factors: in the normalisation that makes it, where that has constants and no one else reads it."""
         producer = self.producers.get(name)
         readers = [node for node in self.graph.node if name in node.input]
-        if producer is not None and producer.op_type == "LayerNormalization" and len(readers) == len(nodes):
+        normalised = producer is not None and producer.op_type == "LayerNormalization"
+        if normalised and len(readers) == len(nodes) and all(part in self.layers.constants for part in producer.input[1:]):
             for i in range(1, len(producer.input)):
                 values = numpy_helper.to_array(self.layers.constants[producer.input[i]])
                 producer.input[i] = self.constant(f"{name}_part{i}", values / factors)
