@@ -98,6 +98,35 @@ func TestNamesAndPoolHelp(t *testing.T) {
 	}
 }
 
+// Cross-validation begins each search where the last strength's ended: it must get away from there with many rows, too.
+func TestManyRowsTellStrengthsApart(t *testing.T) {
+	w := newWorld(5, 16, 2, 10)
+	x, y := w.items(20_000)
+	tr := &trainer{Data: Data{X: x, Y: y, Classes: 5}}
+	rows := make([]int, x.Rows)
+	for i := range rows {
+		rows[i] = i
+	}
+	fit := func(c, tolerance float64, start *activelearn.Logistic) *activelearn.Logistic {
+		t.Helper()
+		l, err := tr.fit(rows, activelearn.Matrix{}, setting{0, c}, tolerance, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	distance := func(a, b *activelearn.Logistic) (sum float64) {
+		for i, v := range a.Weights.Data {
+			sum += math.Abs(float64(v - b.Weights.Data[i]))
+		}
+		return sum
+	}
+	start, minimum := fit(3, looseFit, nil), fit(30, 1e-9, nil)
+	if from, to := distance(start, minimum), distance(fit(30, looseFit, start), minimum); to > from/4 {
+		t.Errorf("a search ends %.3g from the minimum, and began %.3g from it", to, from)
+	}
+}
+
 func TestTemperature(t *testing.T) {
 	w := newWorld(10, 32, 2.5, 9)
 	x, y := w.items(600)

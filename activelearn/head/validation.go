@@ -19,10 +19,12 @@ func (t *trainer) validate(ctx context.Context) (Head, setting, error) {
 	}
 	try := settings
 	switch {
-	case t.X.Rows < 4*t.Classes:
+	case t.X.Rows < fewLabels*t.Classes:
 		try = []setting{usual}
 	case t.Multi || t.Names.Rows == 0: // there is nothing to believe
 		try = []setting{{0, 10}, {0, 30}, {0, 100}, {0, 300}}
+	case t.X.Rows >= manyLabels*t.Classes:
+		try = []setting{plain}
 	}
 	folds := foldsOf(t.Y, t.Classes, foldsAtMost, t.rng)
 	folds = folds[:min(foldsAtMost, max(1, foldCells/(t.X.Rows*t.Classes)))]
