@@ -4,8 +4,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // maskInput is the input of a graph that tells tokens (1) from padding (0).
@@ -66,26 +64,14 @@ type attention struct {
 
 // node gives a field node of GraphProto.
 func (a *attention) node(output string) []byte {
-	text := func(b []byte, number protowire.Number, s string) []byte {
-		return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), s)
-	}
-	attribute := func(b []byte, name string, kind uint64, value func([]byte) []byte) []byte {
-		body := value(text(nil, 1, name))
-		body = protowire.AppendVarint(protowire.AppendTag(body, 20, protowire.VarintType), kind)
-		return protowire.AppendBytes(protowire.AppendTag(b, 5, protowire.BytesType), body)
-	}
-	var b []byte
-	for _, input := range []string{a.query, a.key, a.value} {
-		b = text(b, 1, input)
-	}
-	b = text(text(text(b, 2, output), 4, "MultiHeadAttention"), 7, contributed)
-	b = attribute(b, "num_heads", 2, func(b []byte) []byte {
-		return protowire.AppendVarint(protowire.AppendTag(b, 3, protowire.VarintType), uint64(a.heads))
-	})
-	b = attribute(b, "scale", 1, func(b []byte) []byte {
-		return protowire.AppendFixed32(protowire.AppendTag(b, 2, protowire.Fixed32Type), math.Float32bits(float32(a.scale)))
-	})
-	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), b)
+	return nodeField("MultiHeadAttention", contributed, []string{a.query, a.key, a.value}, output,
+		intAttribute("num_heads", a.heads), floatAttribute("scale", float32(a.scale)))
+}
+
+// isAttention says whether an operation is what attention.node makes.
+func (n *node) isAttention() bool {
+	return n.kind == "MultiHeadAttention" && n.domain == contributed && len(n.inputs) == 3 && !slices.Contains(n.inputs, "") &&
+		len(n.outputs) == 1 && n.ints["unidirectional"] == nil
 }
 
 // attention reads the operations that end in n, a Reshape that puts the heads side by side, backwards.

@@ -26,6 +26,7 @@ type onnxGraph struct {
 	inputs    []inference.Port // those that no initializer fills
 	outputs   []inference.Port
 	weights   []weights
+	shapes    []edit   // that leave out what is told of values in between, which need not be told
 	external  bool     // some weights are in other files already
 	domains   []string // of the operators that the model uses
 }
@@ -143,7 +144,7 @@ func (g *onnxGraph) read(number protowire.Number, _ uint64, data []byte, from, t
 		for _, name := range n.outputs {
 			g.producers[name] = n
 		}
-		if n.kind == "Constant" && len(n.outputs) == 1 {
+		if _, dense := n.ints["value"]; dense && n.kind == "Constant" && len(n.outputs) == 1 {
 			g.constants[n.outputs[0]] = n.value
 		}
 	case 5: // initializer
@@ -161,6 +162,8 @@ func (g *onnxGraph) read(number protowire.Number, _ uint64, data []byte, from, t
 			g.outputs = append(g.outputs, p)
 		}
 		return err
+	case 13: // value_info
+		g.shapes = append(g.shapes, edit{from: g.from + from, to: g.from + to})
 	}
 	return nil
 }
@@ -356,6 +359,51 @@ func (g *onnxGraph) rewrite(edits []edit) []byte {
 		out = protowire.AppendBytes(protowire.AppendTag(out, 8, protowire.BytesType), opset)
 	}
 	return out
+}
+
+// field gives a field node of GraphProto, with the inputs that the node has now.
+func (n *node) field(file []byte) []byte {
+	var b []byte
+	for _, input := range n.inputs {
+		b = protowire.AppendString(protowire.AppendTag(b, 1, protowire.BytesType), input)
+	}
+	fields(file[n.from:n.to], func(_ protowire.Number, _ uint64, data []byte, _, _ int) error {
+		return fields(data, func(number protowire.Number, _ uint64, _ []byte, from, to int) error {
+			if number != 1 {
+				b = append(b, data[from:to]...)
+			}
+			return nil
+		})
+	})
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), b)
+}
+
+// nodeField gives a field node of GraphProto; the attributes are fields of NodeProto.
+func nodeField(kind, domain string, inputs []string, output string, attributes ...[]byte) []byte {
+	text := func(b []byte, number protowire.Number, s string) []byte {
+		return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), s)
+	}
+	var b []byte
+	for _, input := range inputs {
+		b = text(b, 1, input)
+	}
+	b = text(text(text(b, 2, output), 4, kind), 7, domain)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), slices.Concat(b, slices.Concat(attributes...)))
+}
+
+func intAttribute(name string, value int64) []byte {
+	return attributeField(name, 2, protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), uint64(value)))
+}
+
+func floatAttribute(name string, value float32) []byte {
+	return attributeField(name, 1, protowire.AppendFixed32(protowire.AppendTag(nil, 2, protowire.Fixed32Type), math.Float32bits(value)))
+}
+
+// attributeField gives a field attribute of NodeProto, of a kind of AttributeProto.AttributeType.
+func attributeField(name string, kind uint64, value []byte) []byte {
+	b := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
+	b = protowire.AppendVarint(protowire.AppendTag(append(b, value...), 20, protowire.VarintType), kind)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), b)
 }
 
 // contributed is the domain of the runtime's own operators.

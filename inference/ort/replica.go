@@ -99,7 +99,13 @@ func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (e
 		edits, r.unmasked = append(edits, fused...), fused != nil
 	}
 	if edits != nil {
-		if r.native, err = s.loadBytes(g.rewrite(edits), options); err == nil {
+		graph := g.rewrite(edits)
+		if r.unmasked {
+			if graph, err = firstTokenAlone(graph); err != nil {
+				return err
+			}
+		}
+		if r.native, err = s.loadBytes(graph, options); err == nil {
 			return nil
 		}
 	}
