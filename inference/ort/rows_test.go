@@ -1,0 +1,375 @@
+package ort
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/labelloop/labelloop/inference"
+)
+
+// cutKinds gives the kinds of the operations that are given the first token alone of what others read whole.
+func cutKinds(t *testing.T, path string) string {
+	t.Helper()
+	g, err := firstTokenAlone(fused(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	cut := readFile(t, g)
+	for _, n := range cut.nodes {
+		if slices.ContainsFunc(n.inputs, func(name string) bool { return strings.HasSuffix(name, firstSuffix) && name != firstSuffix }) {
+			kinds = append(kinds, n.kind)
+		}
+	}
+	slices.Sort(kinds)
+	return strings.Join(kinds, " ")
+}
+
+// fused gives a file's graph with fused attention.
+func fused(t testing.TB, path string) []byte {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := readFile(t, file)
+	return g.rewrite(g.fuseAttention())
+}
+
+func readFile(t testing.TB, file []byte) *onnxGraph {
+	t.Helper()
+	g, err := readGraph(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestFirstTokenAlone compares graphs of every kind with and without the cut.
+func TestFirstTokenAlone(t *testing.T) {
+	const text, image, layer = "../../testdata/models/", "../../testdata/image-models/", "Add MatMul" // the residual and the query
+	for path, kinds := range map[string]string{
+		text + "bert-single/model.onnx":              layer,
+		text + "bert-binary/model.onnx":              layer,
+		text + "bert-nli/model.onnx":                 layer,
+		text + "roberta-single/model.onnx":           layer,
+		text + "distilbert-multi/model.onnx":         layer,
+		text + "bert-embed-cls/model.onnx":           "", // gives all tokens
+		text + "xlmr-embed-mean/onnx/model.onnx":     "",
+		text + "deberta-nli/model.onnx":              "", // its attention isn't fused
+		image + "vit/model.onnx":                     layer,
+		image + "clip/onnx/model.onnx":               layer, // the picture side's
+		image + "clip-two/onnx/vision_model.onnx":    layer,
+		image + "clip-two/onnx/text_model.onnx":      "", // takes the last token
+		image + "clip-beside/onnx/vision_model.onnx": layer,
+		image + "siglip/onnx/model.onnx":             "",
+		image + "siglip-two/onnx/text_model.onnx":    "", // takes the last token
+		image + "siglip-two/onnx/vision_model.onnx":  "", // asks all tokens
+		image + "resnet/model.onnx":                  "",
+		image + "convnext/model.onnx":                "",
+		minilm():                                     "",
+		minilmFirst(t):                               layer,
+	} {
+		if got := cutKinds(t, path); got != kinds {
+			t.Errorf("%s: cut for %q, want %q", path, got, kinds)
+		}
+		if kinds != "" {
+			sameAsInFile(t, path, 1e-5)
+		}
+	}
+}
+
+// sameAsInFile compares the outputs of a graph as it is loaded with those of its file's, and the rows of batches with rows alone, which
+// are the same to the last bit.
+func sameAsInFile(t *testing.T, path string, most float64) {
+	t.Helper()
+	s := open(t, path)
+	plain, err := s.openMasked()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.replicas[0].unmasked {
+		t.Errorf("%s: the runtime did not take what was made of the graph", path)
+	}
+	for _, width := range []int{1, 7, 50} {
+		for _, rows := range []int{1, 2, 5, 13} {
+			in := random(s, rows, width)
+			got, err := s.runOn(t.Context(), s.replicas[0], in)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			want, err := s.runOn(t.Context(), plain, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range want {
+				if d := difference(got[name], want[name]); d > most {
+					t.Errorf("%s: %d rows of %d: %s differs by %g", path, rows, width, name, d)
+				}
+			}
+			if _, both := in["input_ids"]; both && len(got) > 1 {
+				continue // a dual encoder's products are of all texts with all pictures
+			}
+			for i := range rows {
+				alone, err := s.runOn(t.Context(), s.replicas[0], row(in, rows, i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for name, values := range alone {
+					if beside := row(got, rows, i)[name]; !slices.Equal(values.Float32, beside.Float32) {
+						t.Errorf("%s: row %d of %d, of %d tokens, has other bits than alone", path, i, rows, width)
+					}
+				}
+			}
+		}
+	}
+}
+
+// row gives one of the rows of every tensor.
+func row(all map[string]inference.Tensor, rows, i int) map[string]inference.Tensor {
+	one := map[string]inference.Tensor{}
+	for name, all := range all {
+		size := len(all.Float32) / rows
+		tensor := inference.Tensor{Shape: slices.Clone(all.Shape), Float32: all.Float32[i*size : (i+1)*size]}
+		size = len(all.Int64) / rows
+		tensor.Int64 = all.Int64[i*size : (i+1)*size]
+		tensor.Shape[0] = 1
+		one[name] = tensor
+	}
+	return one
+}
+
+// minilmFirst writes MiniLM as a graph that gives the first token of the last layer alone.
+func minilmFirst(t testing.TB) string {
+	t.Helper()
+	file, err := os.ReadFile(minilm())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := readFile(t, file)
+	var edits []edit
+	fields(file[g.from:g.to], func(number protowire.Number, _ uint64, _ []byte, from, to int) error {
+		if number == 12 { // output
+			edits = append(edits, edit{g.from + from, g.from + to, slices.Concat(
+				nodeField("Gather", "", []string{g.outputs[0].Name, "zero"}, "first", intAttribute("axis", 1)),
+				initializer("zero", 7, nil, make([]byte, 8)), port(12, "first"))})
+		}
+		return nil
+	})
+	folder := t.TempDir()
+	data, err := os.ReadFile(minilm() + "_data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "model.onnx_data"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return write(t, folder, g.rewrite(edits))
+}
+
+func write(t testing.TB, folder string, file []byte) string {
+	t.Helper()
+	path := filepath.Join(folder, "model.onnx")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// initializer gives a field initializer of GraphProto.
+func initializer(name string, kind uint64, shape []uint64, raw []byte) []byte {
+	b := protowire.AppendVarint(protowire.AppendTag(nil, 2, protowire.VarintType), kind)
+	for _, d := range shape {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), d)
+	}
+	b = protowire.AppendString(protowire.AppendTag(b, 8, protowire.BytesType), name)
+	b = protowire.AppendBytes(protowire.AppendTag(b, 9, protowire.BytesType), raw)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), b)
+}
+
+// port gives a field of GraphProto that tells of a value of float32, of this shape if there is one.
+func port(number protowire.Number, name string, shape ...uint64) []byte {
+	tensor := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)
+	if shape != nil {
+		var dims []byte
+		for _, d := range shape {
+			dim := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), d)
+			dims = protowire.AppendBytes(protowire.AppendTag(dims, 1, protowire.BytesType), dim)
+		}
+		tensor = protowire.AppendBytes(protowire.AppendTag(tensor, 2, protowire.BytesType), dims)
+	}
+	kind := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), tensor)
+	b := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
+	b = protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), kind)
+	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), b)
+}
+
+// TestWhatIsCut puts operations between the last layer and what takes its first token.
+func TestWhatIsCut(t *testing.T) {
+	path := "../../testdata/models/bert-single/model.onnx"
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := readFile(t, file)
+	take := g.nodes[slices.IndexFunc(g.nodes, g.takesFirst)]
+	last := take.inputs[0]
+	op := func(kind string, inputs ...string) []byte { return nodeField(kind, "", inputs, "x") }
+	with := func(kind string, axes []byte, inputs ...string) []byte { return nodeField(kind, "", inputs, "x", axes) }
+	const width = 32
+	constants := slices.Concat(
+		initializer("vector", 1, []uint64{width}, floats(width)), initializer("number", 1, nil, floats(1)),
+		initializer("table", 1, []uint64{7, width}, floats(7*width)), initializer("matrix", 1, []uint64{width, width}, floats(width*width)),
+		initializer("tokens", 1, []uint64{7, 7}, floats(7*7)), initializer("zero", 7, nil, make([]byte, 8)),
+		initializer("bytes", 3, []uint64{width, width}, make([]byte, width*width)), initializer("seven", 1, []uint64{7}, floats(7)))
+	for name, c := range map[string]struct {
+		between []byte // reads last, gives x
+		also    []byte
+		cut     bool
+	}{
+		"a vector added":         {op("Add", last, "vector"), nil, true},
+		"added to a number":      {op("Sub", "number", last), nil, true},
+		"doubled":                {op("Add", last, last), nil, true},
+		"a power":                {op("Pow", last, "two"), initializer("two", 1, nil, []byte{0, 0, 0, 64}), true},
+		"normalised":             {with("LayerNormalization", intAttribute("axis", 2), last, "vector", "vector"), nil, true},
+		"its mean taken off":     {slices.Concat(nodeField("ReduceMean", "", []string{last}, "mean", ints("axes", -1)), op("Sub", last, "mean")), nil, true},
+		"multiplied":             {op("MatMul", last, "matrix"), nil, true},
+		"multiplied by int8":     {slices.Concat(nodeField("DequantizeLinear", "", []string{"bytes", "vector"}, "weights", intAttribute("axis", 0)), op("MatMul", last, "weights")), nil, true},
+		"quantized":              {slices.Concat(nodeField("QuantizeLinear", "", []string{last, "number"}, "q"), op("DequantizeLinear", "q", "number")), nil, true},
+		"quantized by channel":   {slices.Concat(nodeField("QuantizeLinear", "", []string{last, "vector"}, "q", intAttribute("axis", -1)), with("DequantizeLinear", intAttribute("axis", 2), "q", "vector")), nil, true},
+		"of a known shape":       {op("Relu", last), slices.Concat(port(13, "x", 2, 7, width), port(13, last, 2, 7, width)), true},
+		"an output":              {op("Relu", last), port(12, last), false},
+		"an output on the way":   {op("Relu", last), port(12, "x"), false},
+		"read by others":         {op("Relu", last), slices.Concat(nodeField("ReduceMax", "", []string{last}, "most"), port(12, "most")), false},
+		"read for its shape":     {op("Relu", last), slices.Concat(nodeField("Shape", "", []string{last}, "shape"), nodeField("Cast", "", []string{"shape"}, "size", intAttribute("to", 1)), port(12, "size")), false},
+		"read by a graph within": {op("Relu", last), branch(last), false},
+		"a table added":          {op("Add", last, "table"), nil, false},
+		"multiplied on the left": {op("MatMul", "tokens", last), nil, false},
+		"the mask added":         {slices.Concat(nodeField("Cast", "", []string{maskInput}, "ones", intAttribute("to", 1)), nodeField("ReduceMax", "", []string{"ones"}, "one", intAttribute("keepdims", 0)), op("Add", last, "one")), nil, false},
+		"normalised over tokens": {with("LayerNormalization", intAttribute("axis", 1), last, "table", "table"), nil, false},
+		"quantized by token":     {slices.Concat(nodeField("QuantizeLinear", "", []string{last, "seven"}, "q"), op("DequantizeLinear", "q", "seven")), nil, false},
+		"a mean over tokens":     {with("ReduceMean", ints("axes", 1), last), nil, false},
+		"weights over tokens":    {with("Softmax", intAttribute("axis", 1), last), nil, false},
+		"a mean of fewer axes":   {slices.Concat(nodeField("ReduceMean", "", []string{last}, "mean", ints("axes", 2), intAttribute("keepdims", 0)), nodeField("Unsqueeze", "", []string{"mean", "two"}, "deep"), op("Sub", last, "deep")), initializer("two", 7, []uint64{1}, []byte{2, 0, 0, 0, 0, 0, 0, 0}), false},
+		"a sparse table":         {slices.Concat(sparse("table2"), op("Add", last, "table2")), nil, false},
+		"a copied table":         {slices.Concat(nodeField("Identity", "", []string{"table"}, "same"), op("Mul", last, "same")), nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			take.inputs[0] = "x"
+			edits := []edit{{take.from, take.to, slices.Concat(c.between, take.field(file))}, {g.to, g.to, slices.Concat(constants, c.also)}}
+			path := write(t, t.TempDir(), g.rewrite(edits))
+			if got := cutKinds(t, path) != ""; got != c.cut {
+				t.Errorf("cut is %t", got)
+			}
+			s := open(t, path)
+			plain, err := s.openMasked()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !s.replicas[0].unmasked {
+				t.Error("the runtime did not take what was made of the graph")
+			}
+			in := random(s, 2, 7)
+			want, err := s.runOn(t.Context(), plain, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.runOn(t.Context(), s.replicas[0], in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range want {
+				if d := difference(got[name], want[name]); d > 1e-5 {
+					t.Errorf("%s differs by %g", name, d)
+				}
+			}
+		})
+	}
+}
+
+// floats gives count numbers of float32 between 1 and 2.
+func floats(count int) []byte {
+	var b []byte
+	for i := range count {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(1+float32(i%17)/17))
+	}
+	return b
+}
+
+// ints gives an attribute of integers.
+func ints(name string, values ...int64) []byte {
+	var b []byte
+	for _, v := range values {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 8, protowire.VarintType), uint64(v))
+	}
+	return attributeField(name, 7, b)
+}
+
+// branch gives an If whose graphs read a value from outside.
+func branch(name string) []byte {
+	inner := slices.Concat(nodeField("Relu", "", []string{name}, "inner"), protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "inside"), port(12, "inner"))
+	inner = protowire.AppendBytes(protowire.AppendTag(nil, 6, protowire.BytesType), inner)
+	return slices.Concat(initializer("yes", 9, nil, []byte{1}), port(12, "chosen"),
+		nodeField("If", "", []string{"yes"}, "chosen", attributeField("then_branch", 5, inner), attributeField("else_branch", 5, inner)))
+}
+
+// sparse gives a Constant of a sparse tensor of the shape 7 x 32.
+func sparse(name string) []byte {
+	tensor := func(number protowire.Number, field []byte) []byte { // of an initializer's field
+		data, _ := protowire.ConsumeBytes(field[1:])
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), data)
+	}
+	b := slices.Concat(tensor(1, initializer("v", 1, []uint64{1}, floats(1))), tensor(2, initializer("i", 7, []uint64{1}, make([]byte, 8))))
+	for _, d := range []uint64{7, 32} {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 3, protowire.VarintType), d)
+	}
+	return nodeField("Constant", "", nil, name, attributeField("sparse_value", 11, protowire.AppendBytes(protowire.AppendTag(nil, 22, protowire.BytesType), b)))
+}
+
+// FuzzFirstTokenAlone: whatever a file holds, cutting ends, and what is made of it can be read.
+func FuzzFirstTokenAlone(f *testing.F) {
+	for _, name := range []string{"models/bert-single/model.onnx", "image-models/vit/model.onnx"} {
+		f.Add(fused(f, filepath.Join("..", "..", "testdata", name)))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if _, err := readGraph(file); err != nil {
+			return
+		}
+		cut, err := firstTokenAlone(file)
+		if err == nil {
+			_, err = readGraph(cut)
+		}
+		if err != nil {
+			t.Errorf("what is made can't be read: %v", err)
+		}
+	})
+}
+
+// BenchmarkFirstTokenAlone runs MiniLM on texts of one length, with fused attention, and with the last layer cut, too.
+func BenchmarkFirstTokenAlone(b *testing.B) {
+	path := minilmFirst(b)
+	s := open(b, path)
+	whole := open(b, write(b, filepath.Dir(path), fused(b, path))) // has no attention to fuse any more
+	for _, width := range []int{12, 50, 128, 400} {
+		rows := max(1, 384/width)
+		in := random(s, rows, width)
+		for name, s := range map[string]*Session{"cut": s, "whole": whole} {
+			b.Run(fmt.Sprintf("%s/%d", name, width), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := s.Run(b.Context(), in); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.N*rows*width)/b.Elapsed().Seconds(), "tokens/s")
+			})
+		}
+	}
+}
