@@ -406,6 +406,18 @@ func attributeField(name string, kind uint64, value []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), b)
 }
 
+// initializerField gives a field initializer of GraphProto, of a kind of TensorProto.DataType.
+func initializerField(name string, kind uint64, shape []int64, raw []byte) []byte {
+	var b []byte
+	for _, d := range shape {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(d))
+	}
+	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), kind)
+	b = protowire.AppendString(protowire.AppendTag(b, 8, protowire.BytesType), name)
+	b = protowire.AppendBytes(protowire.AppendTag(b, 9, protowire.BytesType), raw)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), b)
+}
+
 // contributed is the domain of the runtime's own operators.
 const contributed = "com.microsoft"
 

@@ -2,8 +2,6 @@ package ort
 
 import (
 	"slices"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // firstTokenAlone gives a graph after fuseAttention in which what is read of the first token alone is computed for no other. Classifiers
@@ -21,13 +19,44 @@ func firstTokenAlone(graph []byte) ([]byte, error) {
 }
 
 // cutRows gives the edits after which operations whose results are read at the first place of the second axis alone get, and give, that
-// place alone. There are none where that spares no attention. All is done on values that are known to have three axes, batch x tokens x
-// width: for these, the first place of what comes of broadcasting is what comes of the first places.
+// place alone. There are none where that spares no attention.
 func (g *onnxGraph) cutRows() []edit {
 	byRow := map[*node][]int{}
 	for _, n := range g.nodes {
 		byRow[n] = g.byRow(n)
 	}
+	cut := g.cut(byRow)
+	if cut == nil {
+		return nil
+	}
+	edits := slices.Clone(g.shapes) // which are others now
+	index := firstIndex             // before the first of them
+	gathered := map[string]bool{}
+	for _, n := range g.nodes {
+		if !cut[n] {
+			continue
+		}
+		var before []byte
+		for _, at := range byRow[n] {
+			name := n.inputs[at]
+			if cut[g.producers[name]] {
+				continue
+			}
+			n.inputs[at] = name + firstSuffix
+			if !gathered[name] {
+				gathered[name] = true
+				before = append(before, nodeField("Gather", "", []string{name, firstSuffix}, n.inputs[at], intAttribute("axis", 1))...)
+			}
+		}
+		edits = append(edits, edit{n.from, n.to, slices.Concat(index, before, n.field(g.file))})
+		index = nil
+	}
+	return edits
+}
+
+// cut gives the operations that can do with the first place, nil where no attention is among them. All is done on values that are known to
+// have three axes, batch x tokens x width: for these, the first place of what comes of broadcasting is what comes of the first places.
+func (g *onnxGraph) cut(byRow map[*node][]int) map[*node]bool {
 	deep := g.deep(byRow)
 	reads, firsts := g.reads(), map[string]int{} // how often a value is read, and how often at the first place alone
 	cut := map[*node]bool{}
@@ -38,8 +67,7 @@ func (g *onnxGraph) cutRows() []edit {
 			continue
 		}
 		places := byRow[n]
-		if len(places) == 0 || firsts[n.outputs[0]] == 0 || firsts[n.outputs[0]] < reads[n.outputs[0]] ||
-			slices.ContainsFunc(places, func(at int) bool { return !deep[n.inputs[at]] }) {
+		if len(places) == 0 || firsts[n.outputs[0]] == 0 || firsts[n.outputs[0]] < reads[n.outputs[0]] || !n.takes(places, deep) {
 			continue
 		}
 		cut[n] = true
@@ -51,48 +79,19 @@ func (g *onnxGraph) cutRows() []edit {
 	if !spared {
 		return nil
 	}
-	edits := slices.Clone(g.shapes) // which would be wrong
-	gathered := map[string]bool{}
-	for _, n := range g.nodes {
-		if !cut[n] {
-			continue
-		}
-		var before []byte
-		changed := false
-		for _, at := range byRow[n] {
-			name := n.inputs[at]
-			if cut[g.producers[name]] {
-				continue
-			}
-			n.inputs[at] = name + firstSuffix
-			changed = true
-			if !gathered[name] {
-				if len(gathered) == 0 {
-					before = append(before, firstIndex...)
-				}
-				gathered[name] = true
-				before = append(before, nodeField("Gather", "", []string{name, firstSuffix}, n.inputs[at], intAttribute("axis", 1))...)
-			}
-		}
-		if changed {
-			edits = append(edits, edit{n.from, n.to, append(before, n.field(g.file)...)})
-		}
-	}
-	return edits
+	return cut
+}
+
+// takes says whether the inputs at these places are all among the values.
+func (n *node) takes(places []int, values map[string]bool) bool {
+	return !slices.ContainsFunc(places, func(at int) bool { return !values[n.inputs[at]] })
 }
 
 // firstSuffix ends the name of a value's first place, and is the name of the index of that place.
 const firstSuffix = "/first"
 
-// firstIndex is a field initializer of GraphProto: the index of the first place, int64 of one axis, so that the axis stays that it is
-// taken from.
-var firstIndex = func() []byte {
-	b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)
-	b = protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), 7)
-	b = protowire.AppendBytes(protowire.AppendTag(b, 9, protowire.BytesType), make([]byte, 8))
-	b = protowire.AppendString(protowire.AppendTag(b, 8, protowire.BytesType), firstSuffix)
-	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), b)
-}()
+// firstIndex has one axis, so that the axis stays that it is taken from.
+var firstIndex = initializerField(firstSuffix, 7, []int64{1}, make([]byte, 8))
 
 // takesFirst says whether an operation reads a value at the first place of the second axis alone.
 func (g *onnxGraph) takesFirst(n *node) bool {
@@ -127,7 +126,7 @@ func (g *onnxGraph) deep(byRow map[*node][]int) map[string]bool {
 		}
 	}
 	for _, n := range g.nodes {
-		if places := byRow[n]; len(places) > 0 && !slices.ContainsFunc(places, func(at int) bool { return !deep[n.inputs[at]] }) {
+		if places := byRow[n]; len(places) > 0 && n.takes(places, deep) {
 			deep[n.outputs[0]] = true
 		}
 	}

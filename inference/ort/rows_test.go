@@ -72,7 +72,7 @@ func TestFirstTokenAlone(t *testing.T) {
 		image + "clip-beside/onnx/vision_model.onnx": layer,
 		image + "siglip/onnx/model.onnx":             "",
 		image + "siglip-two/onnx/text_model.onnx":    "", // takes the last token
-		image + "siglip-two/onnx/vision_model.onnx":  "", // asks all tokens
+		image + "siglip-two/onnx/vision_model.onnx":  "", // its head asks all tokens
 		image + "resnet/model.onnx":                  "",
 		image + "convnext/model.onnx":                "",
 		minilm():                                     "",
@@ -160,7 +160,7 @@ func minilmFirst(t testing.TB) string {
 		if number == 12 { // output
 			edits = append(edits, edit{g.from + from, g.from + to, slices.Concat(
 				nodeField("Gather", "", []string{g.outputs[0].Name, "zero"}, "first", intAttribute("axis", 1)),
-				initializer("zero", 7, nil, make([]byte, 8)), port(12, "first"))})
+				initializerField("zero", 7, nil, make([]byte, 8)), port(12, "first"))})
 		}
 		return nil
 	})
@@ -172,27 +172,15 @@ func minilmFirst(t testing.TB) string {
 	if err := os.WriteFile(filepath.Join(folder, "model.onnx_data"), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return write(t, folder, g.rewrite(edits))
+	return write(t, filepath.Join(folder, "model.onnx"), g.rewrite(edits))
 }
 
-func write(t testing.TB, folder string, file []byte) string {
+func write(t testing.TB, path string, file []byte) string {
 	t.Helper()
-	path := filepath.Join(folder, "model.onnx")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// initializer gives a field initializer of GraphProto.
-func initializer(name string, kind uint64, shape []int64, raw []byte) []byte {
-	b := protowire.AppendVarint(protowire.AppendTag(nil, 2, protowire.VarintType), kind)
-	for _, d := range shape {
-		b = protowire.AppendVarint(protowire.AppendTag(b, 1, protowire.VarintType), uint64(d))
-	}
-	b = protowire.AppendString(protowire.AppendTag(b, 8, protowire.BytesType), name)
-	b = protowire.AppendBytes(protowire.AppendTag(b, 9, protowire.BytesType), raw)
-	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), b)
 }
 
 // port gives a field of GraphProto that tells of a value of float32, of this shape if there is one.
@@ -222,50 +210,72 @@ func TestWhatIsCut(t *testing.T) {
 	g := readFile(t, file)
 	take := g.nodes[slices.IndexFunc(g.nodes, g.takesFirst)]
 	last := take.inputs[0]
-	op := func(kind string, inputs ...string) []byte { return nodeField(kind, "", inputs, "x") }
-	with := func(kind string, axes []byte, inputs ...string) []byte { return nodeField(kind, "", inputs, "x", axes) }
+	op := func(line string, attributes ...[]byte) []byte { // output = kind inputs
+		words := strings.Fields(line)
+		for i, word := range words {
+			if word == "last" {
+				words[i] = last
+			}
+		}
+		return nodeField(words[2], "", words[3:], words[0], attributes...)
+	}
 	const width = 32
+	axis := func(at int64) []byte { return intAttribute("axis", at) }
 	constants := slices.Concat(
-		initializer("vector", 1, []int64{width}, floats(width)), initializer("number", 1, nil, floats(1)),
-		initializer("table", 1, []int64{7, width}, floats(7*width)), initializer("matrix", 1, []int64{width, width}, floats(width*width)),
-		initializer("tokens", 1, []int64{7, 7}, floats(7*7)), initializer("zero", 7, nil, make([]byte, 8)),
-		initializer("bytes", 3, []int64{width, width}, make([]byte, width*width)), initializer("seven", 1, []int64{7}, floats(7)))
+		initializerField("vector", 1, []int64{width}, floats(width)),
+		initializerField("number", 1, nil, floats(1)),
+		initializerField("table", 1, []int64{7, width}, floats(7*width)),
+		initializerField("matrix", 1, []int64{width, width}, floats(width*width)),
+		initializerField("bytes", 3, []int64{width, width}, make([]byte, width*width)),
+		initializerField("tokens", 1, []int64{7, 7}, floats(7*7)),
+		initializerField("seven", 1, []int64{7}, floats(7)),
+		initializerField("third", 7, []int64{1}, []byte{2, 0, 0, 0, 0, 0, 0, 0}))
 	for name, c := range map[string]struct {
 		between []byte // reads last, gives x
 		also    []byte
 		cut     bool
 	}{
-		"a vector added":         {op("Add", last, "vector"), nil, true},
-		"added to a number":      {op("Sub", "number", last), nil, true},
-		"doubled":                {op("Add", last, last), nil, true},
-		"a power":                {op("Pow", last, "two"), initializer("two", 1, nil, []byte{0, 0, 0, 64}), true},
-		"normalised":             {with("LayerNormalization", intAttribute("axis", 2), last, "vector", "vector"), nil, true},
-		"its mean taken off":     {slices.Concat(nodeField("ReduceMean", "", []string{last}, "mean", ints("axes", -1)), op("Sub", last, "mean")), nil, true},
-		"multiplied":             {op("MatMul", last, "matrix"), nil, true},
-		"multiplied by int8":     {slices.Concat(nodeField("DequantizeLinear", "", []string{"bytes", "vector"}, "weights", intAttribute("axis", 0)), op("MatMul", last, "weights")), nil, true},
-		"quantized":              {slices.Concat(nodeField("QuantizeLinear", "", []string{last, "number"}, "q"), op("DequantizeLinear", "q", "number")), nil, true},
-		"quantized by channel":   {slices.Concat(nodeField("QuantizeLinear", "", []string{last, "vector"}, "q", intAttribute("axis", -1)), with("DequantizeLinear", intAttribute("axis", 2), "q", "vector")), nil, true},
-		"of a known shape":       {op("Relu", last), slices.Concat(port(13, "x", 2, 7, width), port(13, last, 2, 7, width)), true},
-		"an output":              {op("Relu", last), port(12, last), false},
-		"an output on the way":   {op("Relu", last), port(12, "x"), false},
-		"read by others":         {op("Relu", last), slices.Concat(nodeField("ReduceMax", "", []string{last}, "most"), port(12, "most")), false},
-		"read for its shape":     {op("Relu", last), slices.Concat(nodeField("Shape", "", []string{last}, "shape"), nodeField("Cast", "", []string{"shape"}, "size", intAttribute("to", 1)), port(12, "size")), false},
-		"read by a graph within": {op("Relu", last), branch(last), false},
-		"a table added":          {op("Add", last, "table"), nil, false},
-		"multiplied on the left": {op("MatMul", "tokens", last), nil, false},
-		"the mask added":         {slices.Concat(nodeField("Cast", "", []string{maskInput}, "ones", intAttribute("to", 1)), nodeField("ReduceMax", "", []string{"ones"}, "one", intAttribute("keepdims", 0)), op("Add", last, "one")), nil, false},
-		"normalised over tokens": {with("LayerNormalization", intAttribute("axis", 1), last, "table", "table"), nil, false},
-		"quantized by token":     {slices.Concat(nodeField("QuantizeLinear", "", []string{last, "seven"}, "q"), op("DequantizeLinear", "q", "seven")), nil, false},
-		"a mean over tokens":     {with("ReduceMean", ints("axes", 1), last), nil, false},
-		"weights over tokens":    {with("Softmax", intAttribute("axis", 1), last), nil, false},
-		"a mean of fewer axes":   {slices.Concat(nodeField("ReduceMean", "", []string{last}, "mean", ints("axes", 2), intAttribute("keepdims", 0)), nodeField("Unsqueeze", "", []string{"mean", "two"}, "deep"), op("Sub", last, "deep")), initializer("two", 7, []int64{1}, []byte{2, 0, 0, 0, 0, 0, 0, 0}), false},
-		"a sparse table":         {slices.Concat(sparse("table2"), op("Add", last, "table2")), nil, false},
-		"a copied table":         {slices.Concat(nodeField("Identity", "", []string{"table"}, "same"), op("Mul", last, "same")), nil, false},
+		"a vector added":     {op("x = Add last vector"), nil, true},
+		"off a number":       {op("x = Sub number last"), nil, true},
+		"doubled":            {op("x = Add last last"), nil, true},
+		"a power":            {op("x = Pow last number"), nil, true},
+		"normalised":         {op("x = LayerNormalization last vector vector", axis(2)), nil, true},
+		"its mean taken off": {slices.Concat(op("m = ReduceMean last", ints("axes", -1)), op("x = Sub last m")), nil, true},
+		"multiplied":         {op("x = MatMul last matrix"), nil, true},
+		"multiplied by int8": {slices.Concat(op("w = DequantizeLinear bytes vector", axis(0)), op("x = MatMul last w")), nil, true},
+		"quantized":          {slices.Concat(op("q = QuantizeLinear last number"), op("x = DequantizeLinear q number")), nil, true},
+		"quantized by channel": {
+			slices.Concat(op("q = QuantizeLinear last vector", axis(-1)), op("x = DequantizeLinear q vector", axis(2))), nil, true,
+		},
+		"of a told shape":      {op("x = Relu last"), slices.Concat(port(13, "x", 2, 7, width), port(13, last, 2, 7, width)), true},
+		"an output":            {op("x = Relu last"), port(12, last), false},
+		"an output on the way": {op("x = Relu last"), port(12, "x"), false},
+		"read by others":       {op("x = Relu last"), slices.Concat(op("most = ReduceMax last"), port(12, "most")), false},
+		"read for its shape": {
+			op("x = Relu last"), slices.Concat(op("s = Shape last"), op("size = Cast s", intAttribute("to", 1)), port(12, "size")), false,
+		},
+		"read by a graph within": {op("x = Relu last"), branch(last), false},
+		"a table added":          {op("x = Add last table"), nil, false},
+		"a copied table added":   {slices.Concat(op("same = Identity table"), op("x = Add last same")), nil, false},
+		"a sparse table added":   {slices.Concat(sparse("table2"), op("x = Add last table2")), nil, false},
+		"multiplied on the left": {op("x = MatMul tokens last"), nil, false},
+		"the mask added": {
+			slices.Concat(op("ones = Cast "+maskInput, intAttribute("to", 1)),
+				op("one = ReduceMax ones", intAttribute("keepdims", 0)), op("x = Add last one")), nil, false,
+		},
+		"normalised over tokens": {op("x = LayerNormalization last table table", axis(1)), nil, false},
+		"quantized by token":     {slices.Concat(op("q = QuantizeLinear last seven"), op("x = DequantizeLinear q seven")), nil, false},
+		"a mean over tokens":     {op("x = ReduceMean last", ints("axes", 1)), nil, false},
+		"weights over tokens":    {op("x = Softmax last", axis(1)), nil, false},
+		"a mean of fewer axes": {
+			slices.Concat(op("m = ReduceMean last", ints("axes", 2), intAttribute("keepdims", 0)),
+				op("deep = Unsqueeze m third"), op("x = Sub last deep")), nil, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			take.inputs[0] = "x"
 			edits := []edit{{take.from, take.to, slices.Concat(c.between, take.field(file))}, {g.to, g.to, slices.Concat(constants, c.also)}}
-			path := write(t, t.TempDir(), g.rewrite(edits))
+			path := write(t, filepath.Join(t.TempDir(), "model.onnx"), g.rewrite(edits))
 			if got := cutKinds(t, path) != ""; got != c.cut {
 				t.Errorf("cut is %t", got)
 			}
@@ -315,9 +325,10 @@ func ints(name string, values ...int64) []byte {
 
 // branch gives an If whose graphs read a value from outside.
 func branch(name string) []byte {
-	inner := slices.Concat(nodeField("Relu", "", []string{name}, "inner"), protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "inside"), port(12, "inner"))
+	title := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "inside")
+	inner := slices.Concat(nodeField("Relu", "", []string{name}, "inner"), title, port(12, "inner"))
 	inner = protowire.AppendBytes(protowire.AppendTag(nil, 6, protowire.BytesType), inner)
-	return slices.Concat(initializer("yes", 9, nil, []byte{1}), port(12, "chosen"),
+	return slices.Concat(initializerField("yes", 9, nil, []byte{1}), port(12, "chosen"),
 		nodeField("If", "", []string{"yes"}, "chosen", attributeField("then_branch", 5, inner), attributeField("else_branch", 5, inner)))
 }
 
@@ -327,11 +338,13 @@ func sparse(name string) []byte {
 		data, _ := protowire.ConsumeBytes(field[1:])
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), data)
 	}
-	b := slices.Concat(tensor(1, initializer("v", 1, []int64{1}, floats(1))), tensor(2, initializer("i", 7, []int64{1}, make([]byte, 8))))
+	b := tensor(1, initializerField("values", 1, []int64{1}, floats(1)))
+	b = append(b, tensor(2, initializerField("places", 7, []int64{1}, make([]byte, 8)))...)
 	for _, d := range []uint64{7, 32} {
 		b = protowire.AppendVarint(protowire.AppendTag(b, 3, protowire.VarintType), d)
 	}
-	return nodeField("Constant", "", nil, name, attributeField("sparse_value", 11, protowire.AppendBytes(protowire.AppendTag(nil, 22, protowire.BytesType), b)))
+	b = protowire.AppendBytes(protowire.AppendTag(nil, 22, protowire.BytesType), b)
+	return nodeField("Constant", "", nil, name, attributeField("sparse_value", 11, b))
 }
 
 // FuzzFirstTokenAlone: whatever a file holds, cutting ends, and what is made of it can be read.
@@ -359,7 +372,7 @@ func light(t testing.TB, file []byte) []byte {
 	var edits []edit
 	fields(file[g.from:g.to], func(number protowire.Number, _ uint64, data []byte, from, to int) error {
 		if name, c, err := readTensor(data); number == 5 && err == nil && c.values == nil {
-			edits = append(edits, edit{g.from + from, g.from + to, initializer(name, 1, c.shape, nil)})
+			edits = append(edits, edit{g.from + from, g.from + to, initializerField(name, 1, c.shape, nil)})
 		}
 		return nil
 	})
@@ -370,7 +383,7 @@ func light(t testing.TB, file []byte) []byte {
 func BenchmarkFirstTokenAlone(b *testing.B) {
 	path := minilmFirst(b)
 	s := open(b, path)
-	whole := open(b, write(b, filepath.Dir(path), fused(b, path))) // has no attention to fuse any more
+	whole := open(b, write(b, filepath.Join(filepath.Dir(path), "fused.onnx"), fused(b, path))) // has no attention to fuse any more
 	for _, width := range []int{12, 50, 128, 400} {
 		rows := max(1, 384/width)
 		in := random(s, rows, width)
