@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/labelloop/labelloop/internal/label"
 )
@@ -62,8 +63,11 @@ func (t *Embedding) Run(ctx context.Context, s Session, rows []Row) ([][]float32
 	return vectors, nil
 }
 
-// pool joins the token vectors of one row (tokens x dim) over its mask.
+// pool joins the token vectors of one row (tokens x dim) over its mask. For the first token's, there need be no other.
 func (t *Embedding) pool(hidden []float32, mask []int64, dim int) ([]float32, error) {
+	if t.Pooling == PoolCLS {
+		return slices.Clone(hidden[:dim]), nil
+	}
 	at := func(token int) []float32 { return hidden[token*dim : (token+1)*dim] }
 	v := make([]float32, dim)
 	n, last := 0, 0
@@ -83,8 +87,6 @@ func (t *Embedding) pool(hidden []float32, mask []int64, dim int) ([]float32, er
 	switch t.Pooling {
 	case PoolMax:
 		return v, nil
-	case PoolCLS:
-		return append(v[:0], at(0)...), nil
 	case PoolLast:
 		return append(v[:0], at(last)...), nil
 	case PoolMean, PoolMeanSqrt:

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/labelloop/labelloop/inference"
 	"github.com/labelloop/labelloop/inference/ort"
 	"github.com/labelloop/labelloop/models"
 )
@@ -65,6 +66,7 @@ func (f *modelFlags) openGraph(e *engine, part, precision string) (*ort.Session,
 		return nil, err
 	}
 	o := ort.Options{Device: e.device, Threads: max(1, e.Threads), Strict: f.device != ort.Auto, Half: found == "fp16", Memory: int64(f.deviceMemory) << 20}
+	o.FirstToken = e.model.Manifest.ReadsImages() || inference.Pooling(e.model.Manifest.Pooling) == inference.PoolCLS
 	if strings.HasPrefix(e.device, "tensorrt") {
 		if o.Engines, err = engineFolder(e.model, graph); err != nil {
 			return nil, err

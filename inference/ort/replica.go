@@ -101,7 +101,7 @@ func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (e
 	if edits != nil {
 		graph := g.rewrite(edits)
 		if r.unmasked {
-			if graph, err = firstTokenAlone(graph); err != nil {
+			if graph, err = firstTokenAlone(graph, s.options.FirstToken); err != nil {
 				return err
 			}
 		}

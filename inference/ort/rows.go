@@ -6,13 +6,14 @@ import (
 
 // firstTokenAlone gives a graph after fuseAttention in which what is read of the first token alone is computed for no other. Classifiers
 // and the picture sides of dual encoders take the first token of the last layer: all that this layer does after its keys and values is
-// done token by token, and its queries are, too. It gives the graph itself where there is nothing of that kind.
-func firstTokenAlone(graph []byte) ([]byte, error) {
+// done token by token, and its queries are, too. Hidden states that are an output are left whole, unless outputs are read at the first
+// token alone as well. It gives the graph itself where there is nothing of that kind.
+func firstTokenAlone(graph []byte, outputs bool) ([]byte, error) {
 	g, err := readGraph(graph)
 	if err != nil {
 		return nil, err
 	}
-	if edits := g.cutRows(); edits != nil {
+	if edits := g.cutRows(outputs); edits != nil {
 		return g.rewrite(edits), nil
 	}
 	return graph, nil
@@ -20,12 +21,12 @@ func firstTokenAlone(graph []byte) ([]byte, error) {
 
 // cutRows gives the edits after which operations whose results are read at the first place of the second axis alone get, and give, that
 // place alone. There are none where that spares no attention.
-func (g *onnxGraph) cutRows() []edit {
+func (g *onnxGraph) cutRows(outputs bool) []edit {
 	byRow := map[*node][]int{}
 	for _, n := range g.nodes {
 		byRow[n] = g.byRow(n)
 	}
-	cut := g.cut(byRow)
+	cut := g.cut(byRow, outputs)
 	if cut == nil {
 		return nil
 	}
@@ -56,9 +57,14 @@ func (g *onnxGraph) cutRows() []edit {
 
 // cut gives the operations that can do with the first place, nil where no attention is among them. All is done on values that are known to
 // have three axes, batch x tokens x width: for these, the first place of what comes of broadcasting is what comes of the first places.
-func (g *onnxGraph) cut(byRow map[*node][]int) map[*node]bool {
+func (g *onnxGraph) cut(byRow map[*node][]int, outputs bool) map[*node]bool {
 	deep := g.deep(byRow)
 	reads, firsts := g.reads(), map[string]int{} // how often a value is read, and how often at the first place alone
+	if outputs {
+		for _, port := range g.outputs {
+			firsts[port.Name]++
+		}
+	}
 	cut := map[*node]bool{}
 	spared := false
 	for _, n := range slices.Backward(g.nodes) {

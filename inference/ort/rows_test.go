@@ -18,7 +18,7 @@ import (
 // cutKinds gives the kinds of the operations that are given the first token alone of what others read whole.
 func cutKinds(t *testing.T, path string) string {
 	t.Helper()
-	g, err := firstTokenAlone(fused(t, path))
+	g, err := firstTokenAlone(fused(t, path), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +129,36 @@ func sameAsInFile(t *testing.T, path string, most float64) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestFirstTokenOfOutputs compares the first tokens of hidden states that may hold no other with those of all.
+func TestFirstTokenOfOutputs(t *testing.T) {
+	const path = "../../testdata/models/bert-embed-cls/model.onnx"
+	s, err := Open(path, Options{Device: CPU, Threads: 1, FirstToken: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	in := random(s, 3, 7)
+	got, err := s.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := open(t, path).Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "last_hidden_state"
+	width := got[name].Shape[2]
+	if !slices.Equal(got[name].Shape, []int64{3, 1, width}) || !slices.Equal(want[name].Shape, []int64{3, 7, width}) {
+		t.Fatalf("the shapes are %v and %v", got[name].Shape, want[name].Shape)
+	}
+	for i := range 3 {
+		first := inference.Tensor{Float32: want[name].Float32[i*7*int(width):][:width]}
+		if d := difference(row(got, 3, i)[name], first); d > 1e-5 {
+			t.Errorf("row %d differs by %g", i, d)
 		}
 	}
 }
@@ -356,7 +386,7 @@ func FuzzFirstTokenAlone(f *testing.F) {
 		if _, err := readGraph(file); err != nil {
 			return
 		}
-		cut, err := firstTokenAlone(file)
+		cut, err := firstTokenAlone(file, true)
 		if err == nil {
 			_, err = readGraph(cut)
 		}

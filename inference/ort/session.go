@@ -18,6 +18,10 @@ type Options struct {
 	Strict  bool   // refuse a graph whose matrix products or convolutions would run on the CPU, though Device is another
 	Half    bool   // the graph is of half precision
 	Memory  int64  // bytes of each GPU's memory that a graph may take; 0: all
+
+	// Hidden states that are an output, batch x tokens x width, are read at the first token alone, and may hold no other.
+	FirstToken bool
+
 	Engines string // folder in which TensorRT keeps the engines that it builds for the graph; "": nowhere
 }
 
