@@ -5,7 +5,8 @@ row's result does not depend on its batch; products are summed as integers and l
 activation differ much in size, they are divided by factors that the next weights are multiplied by (SmoothQuant, Xiao et al.
 2023). Each layer gets the exponent, and then the range, with the least error on the samples, and weights that make up for each
 other's rounding there (GPTQ, Frantar et al. 2023): rounding.py. Embedding tables are int8 with a scale per row. A product that is
-an output of the graph, such as logits, is run once a row and stays fp32.
+an output of the graph, such as logits, is run once a row and stays fp32, and so does a Gemm, which poolers are: it takes no axis of
+tokens, and the runtime makes floats of its integers again, and of those products whose bits depend on the number of rows.
 """
 
 import shutil
@@ -55,15 +56,14 @@ class Layers:
                 self.by_input.setdefault(node.input[0], []).append(node)
 
     def is_linear(self, node):
-        if node.op_type not in ("MatMul", "Gemm") or node.input[1] not in self.constants or flag(node, "transA"):
+        if node.op_type != "MatMul" or node.input[1] not in self.constants:
             return False
         weights = self.constants[node.input[1]]
         return len(weights.dims) == 2 and weights.data_type == TensorProto.FLOAT
 
     def weights(self, node):
         """The matrix, inputs x outputs."""
-        matrix = numpy_helper.to_array(self.constants[node.input[1]])
-        return matrix.T if flag(node, "transB") else matrix
+        return numpy_helper.to_array(self.constants[node.input[1]])
 
 
 class Activation:
@@ -136,11 +136,11 @@ class Rewriter:
         quantized = self.put(nodes[0], "QuantizeLinear", [source, *grid], f"{name}_uint8")
         ends = np.cumsum([self.layers.weights(node).shape[1] for node in nodes])[:-1]
         for node, part, scales in zip(nodes, np.split(integers, ends, 1), np.split(columns, ends)):
-            out, axis = node.output[0], 0 if flag(node, "transB") else 1
-            weights = [self.constant(f"{out}_int8", part if axis else part.T), self.constant(f"{out}_columns", scales)]
+            out = node.output[0]
+            weights = [self.constant(f"{out}_int8", part), self.constant(f"{out}_columns", scales)]
             weights.append(self.constant(f"{out}_zeros", np.zeros(len(scales), np.int8)))
             node.input[0] = self.put(node, "DequantizeLinear", [quantized, *grid], f"{out}_input")
-            node.input[1] = self.put(node, "DequantizeLinear", weights, f"{out}_weights", axis=axis)
+            node.input[1] = self.put(node, "DequantizeLinear", weights, f"{out}_weights", axis=1)
 
     def tables(self):
         for node in list(self.graph.node):
