@@ -68,9 +68,9 @@ func (f *modelFlags) bind(c *cobra.Command) {
 func (f *modelFlags) bindModel(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVarP(&f.model, "model", "m", "", "model: a name from 'labelloop models list', NAME@VERSION, or a directory")
-	flags.StringVar(&f.device, "device", ort.CPU, "execution provider: "+strings.Join(ort.Devices(), ", "))
+	flags.StringVar(&f.device, "device", "", "execution provider: "+strings.Join(ort.Devices(), ", ")+" (default: cpu, for bf16 openvino)")
 	flags.IntVar(&f.deviceMemory, "device-memory", 0, "MiB of each GPU's memory that a graph may take (default: all)")
-	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16, bf16 or int8: which of the model's graphs to run")
+	flags.StringVar(&f.precision, "precision", "auto", "auto, fp32, fp16 or int8: which of the model's graphs to run; bf16: the fp32 graph, multiplied in bf16")
 	flags.StringVar(&f.long, "long", string(inference.LongTruncate), "texts longer than the model takes: truncate, window-mean or window-max")
 	flags.IntVar(&f.maxLength, "max-length", 0, "tokens of a text that the model sees (default: all that it takes)")
 	flags.IntVar(&f.stride, "stride", 64, "tokens that neighbouring windows share")
@@ -209,7 +209,7 @@ func (f *modelFlags) check() error {
 			return label.Errorf(label.ErrUsage, "--template %q: has no {} for the label to stand in", t)
 		}
 	}
-	return nil
+	return f.chooseDevice()
 }
 
 // textTask makes the task from what the model is and what was asked for.
@@ -268,7 +268,7 @@ func (f *modelFlags) textEncoder(e *engine) (inference.TextEncoder, error) {
 		length = f.maxLength
 	}
 	text := inference.TextEncoder{Tokenizer: e.tokenizer, MaxLength: length, Long: inference.Long(f.long)}
-	if e.device != ort.CPU {
+	if !ort.OnProcessor(e.device) {
 		text.Steps = stepsAccelerator
 	}
 	if text.Long != inference.LongTruncate {

@@ -42,14 +42,14 @@ const (
 // cores is how many may be used.
 func (f *modelFlags) cores() int { return cmp.Or(f.threads, runtime.NumCPU()) }
 
-// usual is the setting where nothing is chosen: on the CPU, one core a run.
+// usual is the setting where nothing is chosen: on the processor, one core a run.
 func (f *modelFlags) usual(e *engine) setting {
 	s := setting{f.cores(), 1, tokensCPU}
 	accelerator := tokensAccelerator
 	if e.model.Manifest.ReadsImages() {
 		s.Budget, accelerator = picturesCPU, picturesAccelerator
 	}
-	if e.device != ort.CPU {
+	if !ort.OnProcessor(e.device) {
 		s.Workers, s.Budget = 2*e.session.Replicas(), accelerator // one batch is copied while another is run
 	}
 	return s
@@ -76,7 +76,7 @@ type tuned struct {
 
 // subject names all that the best setting depends on.
 func (e *engine) subject() (string, error) {
-	_, precision, err := e.model.Graph(mainPart(e.model), e.precision)
+	_, precision, err := e.graph(mainPart(e.model), e.precision)
 	return fmt.Sprintf("%s %s on %s, %s with %d cores, ONNX Runtime %s", e.model, precision, e.device, cpuid.CPU.BrandName, runtime.NumCPU(), ort.Version()), err
 }
 

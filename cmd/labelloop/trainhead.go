@@ -95,7 +95,7 @@ func (f *trainFlags) head(ctx context.Context, s *sqlite.Store, encoder *models.
 		return nil, err
 	}
 	own := models.Head{Labels: o.Training.names, Weights: h.Weights.Data, Bias: finite(h.Bias)}
-	m, err := ownModels(s.Dir()).AddHead(ctx, f.name, encoder, f.precision, own, training)
+	m, err := ownModels(s.Dir()).AddHead(ctx, f.name, encoder, graphPrecision(f.precision), own, training)
 	if err != nil {
 		return nil, err
 	}

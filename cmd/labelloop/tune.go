@@ -96,7 +96,7 @@ func (f *tuneFlags) tune(ctx context.Context, model *models.Model, stdout, stder
 	m := &measurement{rounds: f.rounds, usual: usual, best: usual, items: items, want: want}
 	fmt.Fprintf(stderr, "%s, %s: measuring with %d items\n", model, f.precision, len(items))
 	var ways []*trial
-	for _, s := range first.ways(first.device == ort.CPU) {
+	for _, s := range first.ways(ort.OnProcessor(first.device)) {
 		e := *first
 		if e.setting = s; s.Threads != first.Threads {
 			f.setting = s
@@ -163,7 +163,7 @@ func (m *measurement) measure(ctx context.Context, trials []*trial) error {
 		if _, err := t.try(m.items, &got).Run(ctx); err != nil {
 			return err
 		}
-		t.differs = !same(got.results, m.want, t.device == ort.CPU)
+		t.differs = !same(got.results, m.want, ort.OnProcessor(t.device))
 	}
 	for range m.rounds {
 		usual, err := m.usual.run(ctx, m.items)

@@ -89,7 +89,7 @@ func (p provider) try(number int) error {
 			return err
 		}
 		defer options.Destroy()
-		if err := p.append(options, number, Options{}); err != nil {
+		if err := p.append(options, number, Options{Threads: 1, Runs: 1}); err != nil {
 			return err
 		}
 		session, err := onnx.NewDynamicAdvancedSessionWithONNXData([]byte(identity), []string{"x"}, []string{"y"}, options)

@@ -7,3 +7,6 @@ import "golang.org/x/sys/cpu"
 func MultipliesInt8() bool {
 	return cpu.X86.HasAVX512VNNI || cpu.X86.HasAVXVNNI || cpu.ARM64.HasASIMDDP
 }
+
+// MultipliesBF16 says whether the processor has instructions for products of bfloat16. Without them bfloat16 is slower than float32.
+func MultipliesBF16() bool { return cpu.X86.HasAVX512BF16 || cpu.X86.HasAMXBF16 }

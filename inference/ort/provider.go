@@ -1,13 +1,20 @@
 package ort
 
 import (
+	"fmt"
 	"strconv"
 
 	onnx "github.com/yalue/onnxruntime_go"
 )
 
-// CPU is the execution provider that is always there.
-const CPU = "cpu"
+// CPU is the execution provider that is always there; OpenVINO is another one for the processor, which can multiply in bfloat16.
+const (
+	CPU      = "cpu"
+	OpenVINO = "openvino"
+)
+
+// OnProcessor says whether a device is the processor, where a run takes a core or a few and others go on beside it.
+func OnProcessor(device string) bool { return device == CPU || device == OpenVINO }
 
 // provider is an execution provider by its name on the command line.
 type provider struct {
@@ -23,7 +30,7 @@ var providers = []provider{
 	{"tensorrt", true, appendTensorRT, "an NVIDIA GPU, its driver, the libraries of 'make deps GPU=1', and TensorRT 10 where the system finds it"},
 	{"coreml", false, appendCoreML, "macOS"},
 	{"directml", false, appendDirectML, "Windows and the DirectML build of ONNX Runtime"},
-	{"openvino", false, appendOpenVINO, "the OpenVINO build of ONNX Runtime"},
+	{OpenVINO, false, appendOpenVINO, "the libraries of 'make deps OPENVINO=1'"},
 	{CPU, false, appendCPU, ""},
 }
 
@@ -97,8 +104,23 @@ func appendDirectML(o *onnx.SessionOptions, _ int, _ Options) error {
 	return o.AppendExecutionProviderDirectML(0)
 }
 
-func appendOpenVINO(o *onnx.SessionOptions, _ int, _ Options) error {
-	return o.AppendExecutionProviderOpenVINO(nil)
+// openVINOOptions have the graph compiled once, for as many requests as there are runs side by side, each with a stream (threads and
+// memory of activations) of its own. Left to itself, OpenVINO would multiply in bfloat16 wherever the processor can.
+func openVINOOptions(settings Options) map[string]string {
+	precision := "f32"
+	if settings.BF16 {
+		precision = "bf16"
+	}
+	return map[string]string{
+		"device_type":    "CPU",
+		"num_of_threads": strconv.Itoa(settings.Runs), // of requests, where load_config tells the threads
+		"load_config": fmt.Sprintf(`{"CPU": {"INFERENCE_PRECISION_HINT": "%s", "NUM_STREAMS": "%d", "INFERENCE_NUM_THREADS": "%d",
+			"ENABLE_HYPER_THREADING": "YES", "ENABLE_CPU_PINNING": "NO"}}`, precision, settings.Runs, settings.Runs*settings.Threads),
+	}
+}
+
+func appendOpenVINO(o *onnx.SessionOptions, _ int, settings Options) error {
+	return o.AppendExecutionProviderOpenVINO(openVINOOptions(settings))
 }
 
 func appendCPU(*onnx.SessionOptions, int, Options) error { return nil }

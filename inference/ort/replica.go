@@ -18,6 +18,7 @@ type replica struct {
 	started atomic.Bool
 	busy    int       // runs under way; the session's lock guards it
 	bound   *bindings // nil where the device shares the host's memory
+	threads threads   // that alone run the graph; nil where any may
 
 	unmasked bool // padding would count as tokens
 }
@@ -62,15 +63,18 @@ func (s *Session) open(number int, masked bool, profile string) (*replica, error
 	if err != nil {
 		return nil, fmt.Errorf("open %s on %s: %w", s.path, s.provider.device(number), err)
 	}
-	if s.provider.nvidia {
+	switch {
+	case s.provider.nvidia:
 		r.bound = newBindings(number)
+	case s.provider.name == OpenVINO:
+		r.threads = newThreads(s.options.Runs)
 	}
 	return r, nil
 }
 
 // load gives the graph to the runtime.
 func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (err error) {
-	if s.provider.name != CPU { // engines are kept by the file's path
+	if !OnProcessor(s.provider.name) { // engines are kept by the file's path
 		r.native, err = onnx.NewDynamicAdvancedSession(s.path, portNames(s.inputs), portNames(s.outputs), options)
 		return err
 	}
@@ -92,6 +96,16 @@ func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (e
 		path = s.path
 	}
 	if err := options.AddSessionConfigEntry(externalFolder, filepath.Dir(path)); err != nil {
+		return err
+	}
+	if s.provider.name == OpenVINO { // it fuses attention itself, with the mask
+		graph := g.rewrite(edits)
+		if s.options.BF16 {
+			err = keepFinite(graph)
+		}
+		if err == nil {
+			r.native, err = s.loadBytes(graph, options)
+		}
 		return err
 	}
 	if !masked {
@@ -179,9 +193,12 @@ func (r *replica) run(ctx context.Context, feeds, results []onnx.Value) error {
 		close(terminated)
 	})
 	call := func() error { return r.native.RunWithOptions(feeds, results, options) }
-	if r.started.Swap(true) {
+	switch {
+	case r.threads != nil:
+		err = r.threads.do(call)
+	case r.started.Swap(true):
 		err = call()
-	} else {
+	default:
 		err = r.guard(call)
 	}
 	if !stop() {
@@ -201,6 +218,9 @@ func (r *replica) close() error {
 	err := r.native.Destroy()
 	if r.bound != nil {
 		r.bound.close()
+	}
+	if r.threads != nil {
+		close(r.threads)
 	}
 	return err
 }

@@ -14,9 +14,11 @@ import (
 // Options say where and how a graph runs.
 type Options struct {
 	Device  string // what Choose gave
-	Threads int    // threads that share the work of one Run on the CPU; runs go on side by side
+	Threads int    // threads that share the work of one Run on the processor; runs go on side by side
+	Runs    int    // of OpenVINO that go on side by side, at least 1; others wait
 	Strict  bool   // refuse a graph whose matrix products or convolutions would run on the CPU, though Device is another
 	Half    bool   // the graph is of half precision
+	BF16    bool   // OpenVINO is to multiply the graph's float32 in bfloat16
 	Memory  int64  // bytes of each GPU's memory that a graph may take; 0: all
 
 	// Hidden states that are an output, batch x tokens x width, are read at the first token alone, and may hold no other.
