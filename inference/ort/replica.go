@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	onnx "github.com/yalue/onnxruntime_go"
 
 	"github.com/labelloop/labelloop/inference"
+	"github.com/labelloop/labelloop/internal/label"
 )
 
 // replica is a session's graph, loaded on one device.
@@ -60,6 +62,11 @@ func (s *Session) open(number int, masked bool, profile string) (*replica, error
 		}
 		return err
 	})
+	if err != nil && s.provider.name == OpenVINO {
+		said := strings.Split(strings.TrimSpace(err.Error()), "\n")
+		return nil, fmt.Errorf("open %s on %s: %w for this graph: --device cpu may run it (OpenVINO says: %s)",
+			s.path, OpenVINO, label.ErrNoProvider, said[len(said)-1]) // the lines before it are places in its source
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s on %s: %w", s.path, s.provider.device(number), err)
 	}

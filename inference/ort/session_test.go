@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -21,7 +22,7 @@ import (
 const graph = "../../testdata/models/bert-single/model.onnx"
 
 func TestMain(m *testing.M) {
-	if err := Load(filepath.Join(os.Getenv("LABELLOOP_DEPS"), "lib")); err != nil {
+	if err := Load(filepath.Join(os.Getenv("LABELLOOP_DEPS"), cmp.Or(os.Getenv(libraryFolder), "lib"))); err != nil {
 		panic(err) // a missing native library fails the run
 	}
 	os.Exit(m.Run())
