@@ -114,9 +114,10 @@ func (p provider) device(number int) string {
 }
 
 // guard calls what may start a provider's native libraries. CUDA puts its own handlers of signals in the place of Go's, and
-// without SA_ONSTACK, so that the next signal would crash the program.
+// without SA_ONSTACK, so that the next signal would crash the program. OpenVINO has the thread that starts it handle signals on another
+// stack, which is unmapped when OpenVINO is stopped, on whatever thread; the first one's next signal would crash the program.
 func (p provider) guard(call func() error) (err error) {
-	if !p.nvidia {
+	if p.name == CPU {
 		return call()
 	}
 	keepSignals(func() { err = call() })

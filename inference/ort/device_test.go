@@ -86,6 +86,14 @@ func TestProviderOptions(t *testing.T) {
 			t.Errorf("%s is %q, want %q", test.key, got, test.value)
 		}
 	}
+	for settings, said := range map[Options]string{
+		{Runs: 3, Threads: 2}:             `"f32", "NUM_STREAMS": "3", "INFERENCE_NUM_THREADS": "6"`, // never less than was asked for
+		{Runs: 3, Threads: 2, BF16: true}: `"bf16", "NUM_STREAMS": "3"`,
+	} {
+		if o := openVINOOptions(settings); o["num_of_threads"] != "3" || !strings.Contains(o["load_config"], said) {
+			t.Errorf("OpenVINO is told %v, want %s", o, said)
+		}
+	}
 	for _, key := range []string{"gpu_mem_limit", "trt_fp16_enable", "trt_engine_cache_enable", "trt_max_workspace_size"} {
 		if cudaOptions(0, Options{})[key]+tensorRTOptions(0, Options{})[key] != "" {
 			t.Errorf("%s is set, and nobody asked for it", key)

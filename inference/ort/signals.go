@@ -19,15 +19,23 @@ static void restore(const struct sigaction *actions) {
 */
 import "C"
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // guarding has one call at a time change handlers: another one would take the changed ones for those to be kept.
 var guarding sync.Mutex
 
-// keepSignals gives every signal the handler again that it had before the call.
+// keepSignals gives every signal the handler again that it had before the call, and the thread the stack that they are handled on.
 func keepSignals(call func()) {
 	guarding.Lock()
 	defer guarding.Unlock()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var stack C.stack_t
+	C.sigaltstack(nil, &stack)
+	defer C.sigaltstack(&stack, nil)
 	var actions [C.NSIG]C.struct_sigaction
 	C.save(&actions[0])
 	defer C.restore(&actions[0])

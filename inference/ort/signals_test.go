@@ -5,6 +5,7 @@ package ort
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,35 @@ func sigaction(t *testing.T, s syscall.Signal, set *action) (before action) {
 		t.Fatal(err)
 	}
 	return before
+}
+
+// stack is the kernel's stack_t.
+type stack struct {
+	at    uintptr
+	flags uint32
+	size  uintptr
+}
+
+// signalStack gives the stack that the calling thread handles signals on, and sets another one.
+func signalStack(t *testing.T, set *stack) (before stack) {
+	t.Helper()
+	if _, _, err := syscall.RawSyscall(syscall.SYS_SIGALTSTACK, uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(&before)), 0); err != 0 {
+		t.Fatal(err)
+	}
+	return before
+}
+
+// TestSignalStackIsKept has a call do what OpenVINO does when it starts: put another stack in the place of Go's.
+func TestSignalStackIsKept(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := signalStack(t, nil)
+	other := make([]byte, 64<<10)
+	keepSignals(func() { signalStack(t, &stack{at: uintptr(unsafe.Pointer(&other[0])), size: uintptr(len(other))}) })
+	if now := signalStack(t, nil); now != before {
+		t.Errorf("signals are handled on %+v, before on %+v", now, before)
+	}
+	runtime.KeepAlive(other)
 }
 
 // TestSignalsAreKept has a call do what CUDA does when it starts: put other handlers in the place of Go's.
