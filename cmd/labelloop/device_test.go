@@ -34,6 +34,9 @@ func TestHalfPrecisionOnAccelerators(t *testing.T) {
 		{one, "", "cpu", "auto", "auto", "auto"},
 		{plain, "", "cuda", "auto", "auto", "auto"},
 		{two, models.Vision, "cuda", "auto", "fp16", "auto"},
+		{one, "", "openvino", "auto", "auto", "auto"},
+		{one, "", "openvino", "bf16", "bf16", "bf16"},
+		{two, models.Vision, "openvino", "bf16", "bf16", "auto"},
 	} {
 		f := &modelFlags{precision: test.asked}
 		e := &engine{model: test.model, device: test.device}
@@ -57,12 +60,14 @@ func TestEnginesAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestGPULibrariesComeFirst(t *testing.T) {
+func TestLibrariesFollowTheDevice(t *testing.T) {
 	t.Setenv("LABELLOOP_DEPS", "/deps")
-	for device, want := range map[string]string{"cpu": "/deps/lib", "cuda:1": "/deps/gpu", "auto": "/deps/gpu"} {
+	for device, want := range map[string][2]string{
+		"cpu": {"/deps/lib", "/deps/lib"}, "cuda:1": {"/deps/gpu", "/deps/lib"}, "auto": {"/deps/gpu", "/deps/lib"}, "openvino": {"/deps/openvino", "/deps/openvino"},
+	} {
 		f := modelFlags{device: device}
-		if dirs := f.libraries(); dirs[0] != want || !slices.Contains(dirs, "/deps/lib") {
-			t.Errorf("%s: libraries are looked for in %v, want %s first", device, dirs, want)
+		if dirs := f.libraries(); dirs[0] != want[0] || !slices.Contains(dirs, want[1]) {
+			t.Errorf("%s: libraries are looked for in %v, want those of %v", device, dirs, want)
 		}
 	}
 }

@@ -135,6 +135,9 @@ func (f *modelFlags) find() (*models.Model, error) {
 // open loads the model and makes the task that the flags ask for. This and the verbs are the only places where the
 // rooms meet. What was chosen is told on log.
 func (f *modelFlags) open(ctx context.Context, model *models.Model, log io.Writer) (*engine, error) {
+	if err := f.chooseDevice(); err != nil {
+		return nil, err
+	}
 	if err := ort.Load(f.libraries()...); err != nil {
 		return nil, err
 	}
@@ -209,7 +212,7 @@ func (f *modelFlags) check() error {
 			return label.Errorf(label.ErrUsage, "--template %q: has no {} for the label to stand in", t)
 		}
 	}
-	return f.chooseDevice()
+	return nil
 }
 
 // textTask makes the task from what the model is and what was asked for.

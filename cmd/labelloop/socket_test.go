@@ -63,6 +63,7 @@ func TestOnlyPullOpensSockets(t *testing.T) {
 		{"label", "--model", bert, texts},
 		{"label", "--model", "minilm", "--labels", "greeting,planet", "--device", "auto", texts},
 		{"label", "--model", clip, "--labels", "cat,dog", pictures},
+		{"label", "--model", bert, "--device", "openvino", texts},
 		{"bench", "--model", bert, "--rounds", "1", texts},
 		{"models", "list"},
 		{"models", "show", clip},

@@ -54,8 +54,8 @@ func Load(dirs ...string) error {
 		loaded = path
 		return nil
 	}
-	return fmt.Errorf("load ONNX Runtime: no %s in %v: run 'make deps', or point LABELLOOP_DEPS at a folder with lib/%s",
-		LibraryName, dirs, LibraryName)
+	return fmt.Errorf("load ONNX Runtime: no %s in %v: run 'make deps' (for OpenVINO 'make deps OPENVINO=1'), or point LABELLOOP_DEPS at the folder that it fills",
+		LibraryName, dirs)
 }
 
 // Version gives the version of the loaded library.
