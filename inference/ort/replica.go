@@ -41,7 +41,13 @@ func (s *Session) open(number int, masked bool, profile string) (*replica, error
 	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
 		return nil, fmt.Errorf("open %s: let threads sleep: %w", s.path, err)
 	}
-	if s.provider.name == CPU {
+	switch s.provider.name {
+	case OpenVINO:
+		// It takes a graph whole, shapes too, so where it does not the runtime can tell without a run.
+		if err := options.AddSessionConfigEntry("session.disable_cpu_ep_fallback", "1"); err != nil {
+			return nil, fmt.Errorf("open %s: leave nothing to the CPU: %w", s.path, err)
+		}
+	case CPU:
 		// The runtime would keep a plan of memory for every shape that it meets, and texts have many.
 		if err := options.SetMemPattern(false); err != nil {
 			return nil, fmt.Errorf("open %s: plan no memory: %w", s.path, err)

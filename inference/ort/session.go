@@ -60,7 +60,7 @@ func Open(path string, o Options) (*Session, error) {
 	if s.provider, s.numbers, err = parse(o.Device); err != nil {
 		return nil, err
 	}
-	s.placed = !o.Strict || s.provider.name == CPU
+	s.placed = !o.Strict || OnProcessor(s.provider.name)
 	file, release, err := mapFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open %w", err)

@@ -28,7 +28,7 @@ import texts
 from clip import LABELS, TEMPLATE
 from itemsets import SEED, ItemSet, Texts, make_pictures, sized_pictures
 from models import HERE, ROOT
-from programs import Programs
+from programs import BF16, Programs
 from runs import LeftOut, measure
 
 FOLDER = ROOT / "out" / "bench"
@@ -120,6 +120,8 @@ def classifiers(programs, model, part, items, wide=True):
         "onnxruntime (Python), sorted": python("python_ort.py"),
         "transformers pipeline": python("transformers_pipeline.py"),
     }
+    if BF16:
+        contenders["labelloop, bf16"] = lambda: programs.labelloop(model, path, TASK, precision="bf16")
     orders = {"hugot, in the order given": ()}
     precisions = ["f32"]
     if wide:
@@ -127,7 +129,7 @@ def classifiers(programs, model, part, items, wide=True):
         contenders["Optimum pipeline, in the order given"] = python("optimum_pipeline.py")
         if mixed:
             orders["hugot, sorted by its user"] = ("-sorted",)
-        precisions += ["bf16"] * ("avx512_bf16" in Path("/proc/cpuinfo").read_text())
+        precisions += ["bf16"] * BF16
     for name, flags in orders.items():
         best = programs.tune_hugot(model, part.path, *flags)
         settings[name] = shown(best)
@@ -192,6 +194,8 @@ def measure_pictures(results, programs, folder, scale):
         "PyTorch loop, label embeddings kept": lambda: programs.python("clip_loop.py", folder / "clip", items.path),
         "transformers pipeline": lambda: programs.python("clip_pipeline.py", folder / "clip", items.path),
     }
+    if BF16:
+        contenders["labelloop, bf16"] = lambda: zero_shot(items.folder, "bf16")
     results.add(f"{items.items:,} pictures, {items.title}", items, contenders, "transformers pipeline")
 
     conse = programs.deps / "models" / "conse-lite0"

@@ -11,7 +11,7 @@ import numpy as np
 
 import texts
 from models import ROOT
-from programs import HERE
+from programs import HERE, PRECISIONS
 from runs import LeftOut, call, say
 
 REPEATED = 0.6  # share of the lines of a set that stand in it before
@@ -101,7 +101,7 @@ def start_up(programs, model, one):
     task = "text-classification"
     rows = [
         row(f"labelloop label, {precision}", [programs.labelloop(model, one.path, task, precision=precision).wall for _ in range(STARTS)], "s")
-        for precision in ("fp32", "int8")
+        for precision in PRECISIONS
     ]
     for name, script in (("onnxruntime (Python)", "python_ort.py"), ("transformers pipeline", "transformers_pipeline.py")):
         rows.append(row(name, [programs.python(script, model, one.path).wall], "s"))
@@ -114,7 +114,7 @@ def memory(programs, model, items):
     return [
         row(f"labelloop label, {precision}, {items.items:,} texts of mixed lengths",
             [programs.labelloop(model, items.path, "text-classification", precision=precision).peak_mb], "MB")
-        for precision in ("fp32", "int8")
+        for precision in PRECISIONS
     ]  # fmt: skip
 
 

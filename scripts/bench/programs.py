@@ -13,6 +13,8 @@ from runs import call, tune
 HERE = Path(__file__).resolve().parent
 HUGOT_BATCHES = (4, 8, 16, 32)
 OPENVINO_BATCHES = (1, 4, 8, 16)
+BF16 = any(name in Path("/proc/cpuinfo").read_text() for name in ("avx512_bf16", "amx_bf16"))  # the processor multiplies in it
+PRECISIONS = ["fp32", "int8"] + ["bf16"] * BF16  # that labelloop runs
 
 
 class Programs:

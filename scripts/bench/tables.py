@@ -13,6 +13,7 @@ SUMMARY = "<!-- speed, written by make bench-peers -->\n", "<!-- end of speed --
 ORDER = [  # of the rows
     "labelloop",
     "labelloop, int8",
+    "labelloop, bf16",
     "the graph alone, on labelloop's batches",
     "onnxruntime (Python), sorted",
     "Optimum pipeline, in the order given",
