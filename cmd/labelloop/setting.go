@@ -51,6 +51,8 @@ func (f *modelFlags) usual(e *engine) setting {
 	}
 	if !ort.OnProcessor(e.device) {
 		s.Workers, s.Budget = 2*e.session.Replicas(), accelerator // one batch is copied while another is run
+	} else if e.precision == bf16 {
+		s.Budget *= 2 // numbers take half the space in the cache
 	}
 	return s
 }
