@@ -82,21 +82,13 @@ func (e *engine) graph(part, precision string) (file, found string, err error) {
 		return e.model.Graph(part, precision)
 	}
 	if e.device == ort.OpenVINO {
-		file, _, err = e.model.Graph(part, graphPrecision(precision))
+		file, _, err = e.model.Graph(part, "fp32")
 		return file, bf16, err
 	}
 	if file, found, err = e.model.Graph(part, precision); err != nil {
 		err = fmt.Errorf("%w; the fp32 graph is run in bf16 by --device %s", err, ort.OpenVINO)
 	}
 	return file, found, err
-}
-
-// graphPrecision is that of the graph which --precision runs.
-func graphPrecision(precision string) string {
-	if precision == bf16 {
-		return "fp32"
-	}
-	return precision
 }
 
 // mainPart names the graph that items are fed to.

@@ -43,6 +43,9 @@ func (f *trainFlags) encoder(ctx context.Context, s *sqlite.Store) (*models.Mode
 			f.model = "minilm"
 		}
 	}
+	if f.precision == bf16 {
+		return nil, label.Errorf(label.ErrUsage, "--precision bf16: a head is fitted to embeddings as exact as its file gives them; train without it, and label in bf16")
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func (f *trainFlags) head(ctx context.Context, s *sqlite.Store, encoder *models.
 		return nil, err
 	}
 	own := models.Head{Labels: o.Training.names, Weights: h.Weights.Data, Bias: finite(h.Bias)}
-	m, err := ownModels(s.Dir()).AddHead(ctx, f.name, encoder, graphPrecision(f.precision), own, training)
+	m, err := ownModels(s.Dir()).AddHead(ctx, f.name, encoder, f.precision, own, training)
 	if err != nil {
 		return nil, err
 	}
