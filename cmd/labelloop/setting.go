@@ -34,6 +34,7 @@ func (s setting) or(other setting) setting {
 // activations stay in its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
 const (
 	tokensCPU           = 384
+	tokensBF16          = 1536 // numbers take half the space in the cache, and OpenVINO more time for each batch
 	tokensAccelerator   = 16384
 	picturesCPU         = 8
 	picturesAccelerator = 64
@@ -44,15 +45,17 @@ func (f *modelFlags) cores() int { return cmp.Or(f.threads, runtime.NumCPU()) }
 
 // usual is the setting where nothing is chosen: on the processor, one core a run.
 func (f *modelFlags) usual(e *engine) setting {
-	s := setting{f.cores(), 1, tokensCPU}
+	tokens := tokensCPU
+	if e.precision == bf16 {
+		tokens = tokensBF16
+	}
+	s := setting{f.cores(), 1, tokens}
 	accelerator := tokensAccelerator
 	if e.model.Manifest.ReadsImages() {
 		s.Budget, accelerator = picturesCPU, picturesAccelerator
 	}
 	if !ort.OnProcessor(e.device) {
 		s.Workers, s.Budget = 2*e.session.Replicas(), accelerator // one batch is copied while another is run
-	} else if e.precision == bf16 {
-		s.Budget *= 2 // numbers take half the space in the cache
 	}
 	return s
 }
