@@ -26,14 +26,14 @@ import plot
 import tables
 import texts
 from clip import LABELS, TEMPLATE
-from itemsets import SEED, ItemSet, Texts, make_pictures, sized_pictures
+from itemsets import SEED, Texts, make_pictures, sized_pictures
 from models import HERE, ROOT
 from programs import BF16, Programs
 from runs import LeftOut, measure
 
 FOLDER = ROOT / "out" / "bench"
 MIXED = (8, 400)  # tokens
-PART_TOKENS = {"minilm-clinc150": 6_000, "bert-base": 1_500}  # settings and numbers of texts are chosen on so many
+PART_TOKENS = {"minilm-clinc150": 5_000, "bert-base": 1_500}  # settings and numbers of texts are chosen on so many
 PICTURES_SECONDS = 2.5  # that labelloop takes for a set
 TASK = "text-classification"
 PREPARED = 100  # pictures that are decoded and resized on one core
@@ -147,7 +147,7 @@ def shown(setting):
 
 
 def measure_texts(results, programs, folder, scale):
-    """Measure the classifiers and the embedder; return the sets of texts by their titles."""
+    """Measure the classifiers and the embedder; return what makes texts."""
     maker = Texts(folder / "minilm-clinc150", FOLDER)
 
     def alike(tokens):
@@ -160,23 +160,23 @@ def measure_texts(results, programs, folder, scale):
         ("minilm-clinc150", "one length, 400 tokens", alike(400), 5.2),
         ("bert-base", "BERT-base size, 50 tokens each", alike(50), 2.7),
     ]
-    sets = {}
+    sets = []
     for name, title, lengths, seconds in wanted:
         print(f"{time.strftime('%H:%M:%S')} {title}: tuning", file=sys.stderr)
         model = folder / name
         part, items = maker.sized(title, lengths, PART_TOKENS[name] * scale, seconds * scale, lambda path: programs.labelloop(model, path, TASK))
-        sets[title] = items
+        sets.append(items)
         contenders, settings = classifiers(programs, model, part, items, wide=name != "bert-base")
         results.add(f"{items.items:,} texts, {title}", items, contenders, "transformers pipeline", settings)
 
-    items, model = next(iter(sets.values())), folder / "minilm"
+    items, model = sets[0], folder / "minilm"
     contenders = {
         "labelloop": lambda: programs.labelloop(model, items.path, "feature-extraction"),
         "sentence-transformers": lambda: programs.python("sentence_transformers_encode.py", model, items.path),
         "fastembed, in the order given": lambda: programs.python("fastembed_embed.py", model, items.path),
     }
     results.add(f"{items.items:,} texts, embeddings, {items.title}", items, contenders, "sentence-transformers")
-    return sets, maker
+    return maker
 
 
 def measure_pictures(results, programs, folder, scale):
@@ -190,12 +190,11 @@ def measure_pictures(results, programs, folder, scale):
     contenders = {
         "labelloop": lambda: zero_shot(items.folder),
         "labelloop, int8": lambda: zero_shot(items.folder, "int8"),
+        **({"labelloop, bf16": lambda: zero_shot(items.folder, "bf16")} if BF16 else {}),
         "the graph alone, on labelloop's batches": lambda: programs.alone(folder / "clip", items.folder, *labels),
         "PyTorch loop, label embeddings kept": lambda: programs.python("clip_loop.py", folder / "clip", items.path),
         "transformers pipeline": lambda: programs.python("clip_pipeline.py", folder / "clip", items.path),
     }
-    if BF16:
-        contenders["labelloop, bf16"] = lambda: zero_shot(items.folder, "bf16")
     results.add(f"{items.items:,} pictures, {items.title}", items, contenders, "transformers pipeline")
 
     conse = programs.deps / "models" / "conse-lite0"
@@ -230,14 +229,13 @@ def measure_pictures(results, programs, folder, scale):
         os.sched_setaffinity(0, cores)
 
 
-def measure_rest(results, programs, model, sets, maker):
+def measure_rest(results, programs, model, maker):
     rounds = results.rounds
-    mixed = next(iter(sets.values()))
-    results.section("Limits", jobs.repeats(programs, model, mixed, rounds), jobs.matrix_products(programs.threads, rounds))
+    job = maker.make("job", texts.log_uniform(jobs.JOB, *MIXED, SEED))
+    results.section("Limits", jobs.repeats(programs, model, job), jobs.matrix_products(programs.threads, rounds))
     results.section("One text at a time", jobs.latency(programs, model, maker, rounds))
     one = maker.make("one text", jobs.LATENCY_TOKENS[:1])
     results.section("Start to end of a process with one text", jobs.start_up(programs, model, one))
-    job = maker.make("job", texts.log_uniform(jobs.JOB, *MIXED, SEED))
     results.section("Memory at most", jobs.memory(programs, model, job))
     results.section("Selection and training", jobs.selection_and_training())
 
@@ -259,9 +257,9 @@ def main():
 
     results = Results(args)
     try:
-        sets, maker = measure_texts(results, programs, folder, args.scale)
+        maker = measure_texts(results, programs, folder, args.scale)
         measure_pictures(results, programs, folder, args.scale)
-        measure_rest(results, programs, folder / "minilm-clinc150", sets, maker)
+        measure_rest(results, programs, folder / "minilm-clinc150", maker)
     except LeftOut as error:  # of labelloop itself, where the size of a set is chosen; what was measured before is told
         results.complaints.append(f"labelloop: {error}")
     tables.write(results.found)
