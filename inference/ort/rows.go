@@ -1,8 +1,6 @@
 package ort
 
-import (
-	"slices"
-)
+import "slices"
 
 // firstTokenAlone gives a graph after fuseAttention in which what is read of the first token alone is computed for no other. Classifiers
 // and the picture sides of dual encoders take the first token of the last layer: all that this layer does after its keys and values is
