@@ -9,20 +9,26 @@ import (
 // maskInput is the input of a graph that tells tokens (1) from padding (0).
 const maskInput = "attention_mask"
 
-// fuseAttention gives the edits that put MultiHeadAttention in place of the operations that exporters write attention as, for inputs
-// without padding: a mask that then changes nothing is left out. On the CPU that operator goes over the keys in blocks that fit the
-// cache and never has all scores in memory (FlashAttention, Dao et al. 2022), but only without a mask: the runtime's own fusion
-// keeps it. There are none where there is nothing to fuse.
+// fuseAttention gives the edits that put MultiHeadAttention in place of the operations that exporters write attention as. There are none
+// where there is nothing to fuse.
+//
+// Unless it is to stay, a mask is left out that changes nothing where there is no padding: on the CPU that operator then goes over the keys
+// in blocks that fit the cache and never has all scores in memory (FlashAttention, Dao et al. 2022). The runtime's own fusion keeps it.
 //
 // What the replaced operations end in is written anew; those before it that nothing reads any more are left out, for the runtime would
 // run them.
-func (g *onnxGraph) fuseAttention() []edit {
+func (g *onnxGraph) fuseAttention(masked bool) []edit {
 	edits := map[*node]edit{}
 	for _, n := range g.nodes {
-		if a, ok := g.attention(n); ok {
-			edits[n] = edit{n.from, n.to, a.node(n.outputs[0])}
-			n.inputs = []string{a.query, a.key, a.value}
+		a, ok := g.attention(n)
+		switch {
+		case !ok || masked && a.chosen:
+			continue
+		case !masked:
+			a.mask = ""
 		}
+		edits[n] = edit{n.from, n.to, a.node(n.outputs[0])}
+		n.inputs = a.inputs()
 	}
 	if len(edits) == 0 {
 		return nil
@@ -54,24 +60,44 @@ func (g *onnxGraph) readers() map[*node]bool {
 	return read
 }
 
-// attention is softmax(scale * query * key') * value, over heads of width numbers. Its inputs have the shape batch x tokens x (heads *
-// width), and so has what it gives.
+// attention is softmax(scale * query * key' + mask) * value, over heads of width numbers. Query, key and value have the shape batch x
+// tokens x (heads * width), and so has what it gives.
 type attention struct {
 	query, key, value string
+	mask              string // 0 where there is no padding; "" where there is none
+	chosen            bool   // instead of scores, not added to them
 	heads, width      int64
 	scale             float64
 }
 
+// inputs are those of MultiHeadAttention, which has other ones between values and mask.
+func (a *attention) inputs() []string {
+	inputs := []string{a.query, a.key, a.value}
+	if a.mask != "" {
+		inputs = append(inputs, "", "", a.mask)
+	}
+	return inputs
+}
+
 // node gives a field node of GraphProto.
 func (a *attention) node(output string) []byte {
-	return nodeField("MultiHeadAttention", contributed, []string{a.query, a.key, a.value}, output,
+	return nodeField("MultiHeadAttention", contributed, a.inputs(), output,
 		intAttribute("num_heads", a.heads), floatAttribute("scale", float32(a.scale)))
 }
 
+// maskPlace is the input of MultiHeadAttention that is added to its scores.
+const maskPlace = 5
+
 // isAttention says whether an operation is what attention.node makes.
 func (n *node) isAttention() bool {
-	return n.kind == "MultiHeadAttention" && n.domain == contributed && len(n.inputs) == 3 && !slices.Contains(n.inputs, "") &&
-		len(n.outputs) == 1 && n.ints["unidirectional"] == nil
+	if n.kind != "MultiHeadAttention" || n.domain != contributed || len(n.outputs) != 1 || n.ints["unidirectional"] != nil {
+		return false
+	}
+	given := slices.Clone(n.inputs)
+	if len(given) == maskPlace+1 && given[3] == "" && given[4] == "" {
+		given = slices.Delete(given, 3, 5)
+	}
+	return (len(given) == 3 || len(given) < len(n.inputs)) && !slices.Contains(given, "")
 }
 
 // attention reads the operations that end in n, a Reshape that puts the heads side by side, backwards.
@@ -85,7 +111,10 @@ func (g *onnxGraph) attention(n *node) (a attention, ok bool) {
 	}
 	a.scale = 1
 	weights, value := product.inputs[0], product.inputs[1]
-	scores := g.made(g.scaled(g.unmasked(g.softmax(g.uncast(weights))), &a.scale), "MatMul", 2)
+	masked := g.softmax(g.uncast(weights))
+	unmasked, mask := g.unmasked(masked)
+	a.mask, a.chosen = mask, mask == "" && unmasked != masked
+	scores := g.made(g.scaled(unmasked, &a.scale), "MatMul", 2)
 	if scores == nil {
 		return a, false
 	}
@@ -165,23 +194,23 @@ func (g *onnxGraph) scaled(name string, scale *float64) string {
 	return name
 }
 
-// unmasked takes a mask off scores, if it changes nothing where there is no padding.
-func (g *onnxGraph) unmasked(name string) string {
+// unmasked takes a mask off scores, if it changes nothing where there is no padding, and gives it if it was added.
+func (g *onnxGraph) unmasked(name string) (scores, mask string) {
 	if n := g.made(name, "Add", 2); n != nil {
 		for i, input := range n.inputs {
 			if added, ok := g.uniform(input); ok && added == 0 {
-				return n.inputs[1-i]
+				return n.inputs[1-i], input
 			}
 		}
 	}
 	if n := g.made(name, "Where", 3); n != nil {
 		if chosen, ok := g.uniform(n.inputs[0]); ok && chosen == 0 {
-			return n.inputs[2]
+			return n.inputs[2], ""
 		} else if ok {
-			return n.inputs[1]
+			return n.inputs[1], ""
 		}
 	}
-	return name
+	return name, ""
 }
 
 // split gives what a Reshape splits into heads, their number and width; "" where none does. The value is of three axes.

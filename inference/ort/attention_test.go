@@ -52,7 +52,7 @@ func TestFusedAttention(t *testing.T) {
 			t.Errorf("%s: %d attentions are fused, want %d", path, found, layers)
 		}
 		s := open(t, path)
-		if got := s.replicas[0].unmasked; got != (layers > 0) {
+		if got := s.replicas[0].fused; got != (layers > 0) {
 			t.Errorf("%s: fused is %t", path, got)
 			continue
 		}
@@ -168,7 +168,7 @@ func FuzzFuseAttention(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if edits := append(g.leaveWeights("model.onnx"), g.fuseAttention()...); edits != nil {
+		if edits := append(g.leaveWeights("model.onnx"), g.fuseAttention(false)...); edits != nil {
 			if again, err := readGraph(g.rewrite(edits)); err != nil || len(again.nodes) > len(g.nodes) {
 				t.Errorf("what is made can't be read: %v", err)
 			}

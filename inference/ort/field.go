@@ -41,6 +41,14 @@ func intAttribute(name string, value int64) []byte {
 	return attributeField(name, 2, protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), uint64(value)))
 }
 
+func intsAttribute(name string, values ...int64) []byte {
+	var b []byte
+	for _, v := range values {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 8, protowire.VarintType), uint64(v))
+	}
+	return attributeField(name, 7, b)
+}
+
 func floatAttribute(name string, value float32) []byte {
 	return attributeField(name, 1, protowire.AppendFixed32(protowire.AppendTag(nil, 2, protowire.Fixed32Type), math.Float32bits(value)))
 }

@@ -53,15 +53,6 @@ func floats(count int) []byte {
 	return b
 }
 
-// ints gives an attribute of integers.
-func ints(name string, values ...int64) []byte {
-	var b []byte
-	for _, v := range values {
-		b = protowire.AppendVarint(protowire.AppendTag(b, 8, protowire.VarintType), uint64(v))
-	}
-	return attributeField(name, 7, b)
-}
-
 // branch gives an If whose graphs read a value from outside.
 func branch(name string) []byte {
 	title := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "inside")

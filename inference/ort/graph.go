@@ -50,7 +50,8 @@ type node struct {
 	inputs, outputs []string
 	captured        []string           // values that graphs within it read, theirs included
 	ints            map[string][]int64 // attributes
-	value           constant           // what a Constant gives
+	floats          map[string]float32
+	value           constant // what a Constant gives
 
 	judged bool    // the next two are found out
 	known  bool    // all elements of its output are one number, where there is no padding
@@ -136,7 +137,7 @@ func readGraph(file []byte) (*onnxGraph, error) {
 func (g *onnxGraph) read(number protowire.Number, _ uint64, data []byte, from, to int) error {
 	switch number {
 	case 1: // node
-		n := &node{from: g.from + from, to: g.from + to, ints: map[string][]int64{}}
+		n := &node{from: g.from + from, to: g.from + to, ints: map[string][]int64{}, floats: map[string]float32{}}
 		if err := fields(data, n.read); err != nil {
 			return err
 		}
@@ -186,6 +187,8 @@ func (n *node) read(number protowire.Number, _ uint64, data []byte, _, _ int) er
 			switch number {
 			case 1:
 				name = string(data)
+			case 2: // f
+				n.floats[name] = math.Float32frombits(uint32(value))
 			case 3: // i
 				ints = append(ints, int64(value))
 			case 8: // ints, packed or one by one
@@ -217,7 +220,7 @@ func (n *node) capture(graph []byte) error {
 	return fields(graph, func(number protowire.Number, _ uint64, data []byte, _, _ int) error {
 		switch number {
 		case 1: // node
-			inner := &node{ints: map[string][]int64{}}
+			inner := &node{ints: map[string][]int64{}, floats: map[string]float32{}}
 			if err := fields(data, inner.read); err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ type replica struct {
 	bound   *bindings // nil where the device shares the host's memory
 	threads threads   // that alone run the graph; nil where any may
 
-	unmasked bool // padding would count as tokens
+	fused bool // its attention is written otherwise than in the file; on the CPU it takes padding for tokens
 }
 
 // open loads the graph on one of the provider's devices; on the CPU for rows without padding, if that is quicker and it need not be masked.
@@ -111,37 +111,31 @@ func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (e
 	if err := options.AddSessionConfigEntry(externalFolder, filepath.Dir(path)); err != nil {
 		return err
 	}
-	if s.provider.name == OpenVINO { // it fuses attention itself, with the mask
-		graph := g.rewrite(edits)
-		if s.options.BF16 {
-			err = keepFinite(graph)
+	if fused := g.fuseAttention(s.provider.name == OpenVINO); fused != nil && !masked {
+		graph, err := firstTokenAlone(g.rewrite(append(fused, edits...)), s.options.FirstToken)
+		if err == nil && s.provider.name == OpenVINO {
+			graph, err = plainAttention(graph)
 		}
-		if err == nil {
-			r.native, err = s.loadBytes(graph, options)
-		}
-		return err
-	}
-	if !masked {
-		fused := g.fuseAttention()
-		edits, r.unmasked = append(edits, fused...), fused != nil
-	}
-	if edits != nil {
-		graph := g.rewrite(edits)
-		if r.unmasked {
-			if graph, err = firstTokenAlone(graph, s.options.FirstToken); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		if r.native, err = s.loadBytes(graph, options); err == nil {
+			r.fused = true
 			return nil
 		}
 	}
-	r.unmasked = false // what the runtime does not take otherwise it may as it is
-	r.native, err = s.loadBytes(file, options)
+	// What the runtime does not take otherwise it may as it is.
+	r.native, err = s.loadBytes(g.rewrite(edits), options)
 	return err
 }
 
+// loadBytes changes the graph where bfloat16 needs that.
 func (s *Session) loadBytes(graph []byte, options *onnx.SessionOptions) (*onnx.DynamicAdvancedSession, error) {
+	if s.options.BF16 {
+		if err := keepFinite(graph); err != nil {
+			return nil, err
+		}
+	}
 	return onnx.NewDynamicAdvancedSessionWithONNXData(graph, portNames(s.inputs), portNames(s.outputs), options)
 }
 

@@ -36,16 +36,21 @@ func (g *onnxGraph) cutRows(outputs bool) []edit {
 			continue
 		}
 		var before []byte
-		for _, at := range byRow[n] {
+		take := func(at int, axis int64) {
 			name := n.inputs[at]
-			if cut[g.producers[name]] {
-				continue
-			}
 			n.inputs[at] = name + firstSuffix
 			if !gathered[name] {
 				gathered[name] = true
-				before = append(before, nodeField("Gather", "", []string{name, firstSuffix}, n.inputs[at], intAttribute("axis", 1))...)
+				before = append(before, nodeField("Gather", "", []string{name, firstSuffix}, n.inputs[at], intAttribute("axis", axis))...)
 			}
+		}
+		for _, at := range byRow[n] {
+			if !cut[g.producers[n.inputs[at]]] {
+				take(at, 1)
+			}
+		}
+		if n.isAttention() && len(n.inputs) > maskPlace {
+			take(maskPlace, -2) // what the first token sees, or what all do
 		}
 		edits = append(edits, edit{n.from, n.to, slices.Concat(index, before, n.field(g.file))})
 		index = nil

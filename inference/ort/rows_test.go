@@ -39,7 +39,7 @@ func fused(t testing.TB, path string) []byte {
 		t.Fatal(err)
 	}
 	g := readFile(t, file)
-	return g.rewrite(g.fuseAttention())
+	return g.rewrite(g.fuseAttention(false))
 }
 
 // TestFirstTokenAlone compares graphs of every kind with and without the cut.
@@ -85,7 +85,7 @@ func sameAsInFile(t *testing.T, path string, most float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.replicas[0].unmasked {
+	if !s.replicas[0].fused {
 		t.Errorf("%s: the runtime did not take what was made of the graph", path)
 	}
 	for _, width := range []int{1, 7, 50} {
@@ -234,7 +234,7 @@ func TestWhatIsCut(t *testing.T) {
 		"doubled":            {op("x = Add last last"), nil, true},
 		"a power":            {op("x = Pow last number"), nil, true},
 		"normalised":         {op("x = LayerNormalization last vector vector", axis(2)), nil, true},
-		"its mean taken off": {slices.Concat(op("m = ReduceMean last", ints("axes", -1)), op("x = Sub last m")), nil, true},
+		"its mean taken off": {slices.Concat(op("m = ReduceMean last", intsAttribute("axes", -1)), op("x = Sub last m")), nil, true},
 		"multiplied":         {op("x = MatMul last matrix"), nil, true},
 		"multiplied by int8": {slices.Concat(op("w = DequantizeLinear bytes vector", axis(0)), op("x = MatMul last w")), nil, true},
 		"quantized":          {slices.Concat(op("q = QuantizeLinear last number"), op("x = DequantizeLinear q number")), nil, true},
@@ -259,10 +259,10 @@ func TestWhatIsCut(t *testing.T) {
 		},
 		"normalised over tokens": {op("x = LayerNormalization last table table", axis(1)), nil, false},
 		"quantized by token":     {slices.Concat(op("q = QuantizeLinear last seven"), op("x = DequantizeLinear q seven")), nil, false},
-		"a mean over tokens":     {op("x = ReduceMean last", ints("axes", 1)), nil, false},
+		"a mean over tokens":     {op("x = ReduceMean last", intsAttribute("axes", 1)), nil, false},
 		"weights over tokens":    {op("x = Softmax last", axis(1)), nil, false},
 		"a mean of fewer axes": {
-			slices.Concat(op("m = ReduceMean last", ints("axes", 2), intAttribute("keepdims", 0)),
+			slices.Concat(op("m = ReduceMean last", intsAttribute("axes", 2), intAttribute("keepdims", 0)),
 				op("deep = Unsqueeze m third"), op("x = Sub last deep")), nil, false,
 		},
 	} {
@@ -278,7 +278,7 @@ func TestWhatIsCut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !s.replicas[0].unmasked {
+			if !s.replicas[0].fused {
 				t.Error("the runtime did not take what was made of the graph")
 			}
 			in := random(s, 2, 7)

@@ -115,7 +115,7 @@ func (s *Session) Run(ctx context.Context, in map[string]inference.Tensor) (map[
 	}
 	r := s.acquire()
 	defer s.release(r)
-	if r.unmasked && padded(in) {
+	if r.fused && s.provider.name == CPU && padded(in) {
 		masked, err := s.openMasked()
 		if err != nil {
 			return nil, err
