@@ -25,7 +25,7 @@ import jobs
 import plot
 import tables
 import texts
-from clip import LABELS, TEMPLATE
+from clip import LABELS, TEMPLATE, many_labels
 from itemsets import SEED, Texts, make_pictures, sized_pictures
 from models import HERE, ROOT
 from programs import BF16, Programs
@@ -36,7 +36,8 @@ MIXED = (8, 400)  # tokens
 PART_TOKENS = {"minilm-clinc150": 5_000, "bert-base": 1_500}  # settings and numbers of texts are chosen on so many
 PICTURES_SECONDS = 2.5  # that labelloop takes for a set
 TASK = "text-classification"
-PREPARED = 100  # pictures that are decoded and resized on one core
+MANY_LABELS, THEIR_PICTURES = 50, 16
+PREPARED = 50  # pictures that are decoded and resized on one core
 AGREEMENT, COSINE = 0.999, 0.9999  # that labels and embeddings have to reach
 ROUNDED = ("int8", "bf16")  # these may differ more, and it is told by how much
 PACKAGES = ("onnxruntime", "transformers", "torch", "tokenizers", "optimum-onnx", "sentence-transformers", "fastembed", "openvino")
@@ -181,23 +182,31 @@ def measure_texts(results, programs, folder, scale):
 
 def measure_pictures(results, programs, folder, scale):
     seconds = PICTURES_SECONDS * scale
-    labels = ["--labels", ",".join(LABELS), "--template", TEMPLATE]
 
-    def zero_shot(of, precision="fp32"):
-        return programs.labelloop(folder / "clip", of, "image-zero-shot", *labels, precision=precision)
+    def choice(labels):
+        return ["--labels", ",".join(labels), "--template", TEMPLATE]
+
+    def zero_shot(of, precision="fp32", labels=LABELS):
+        return programs.labelloop(folder / "clip", of, "image-zero-shot", *choice(labels), precision=precision)
 
     items = sized_pictures("CLIP ViT-B/32", FOLDER / "pictures-clip", seconds, zero_shot)
     contenders = {
         "labelloop": lambda: zero_shot(items.folder),
         "labelloop, int8": lambda: zero_shot(items.folder, "int8"),
         **({"labelloop, bf16": lambda: zero_shot(items.folder, "bf16")} if BF16 else {}),
-        "the graph alone, on labelloop's batches": lambda: programs.alone(folder / "clip", items.folder, *labels),
+        "the graph alone, on labelloop's batches": lambda: programs.alone(folder / "clip", items.folder, *choice(LABELS)),
         "PyTorch loop, label embeddings kept": lambda: programs.python("clip_loop.py", folder / "clip", items.path),
         "transformers pipeline": lambda: programs.python("clip_pipeline.py", folder / "clip", items.path),
     }
-    results.add(f"{items.items:,} pictures, {items.title}", items, contenders, "transformers pipeline")
+    results.add(f"{items.items:,} pictures, {items.title}, {len(LABELS)} labels", items, contenders, "transformers pipeline")
 
     conse = programs.deps / "models" / "conse-lite0"
+    few, many = make_pictures("CLIP ViT-B/32", FOLDER / "pictures-many-labels", THEIR_PICTURES), many_labels(conse, MANY_LABELS)
+    contenders = {
+        "labelloop": lambda: zero_shot(few.folder, labels=many),
+        "transformers pipeline": lambda: programs.python("clip_pipeline.py", folder / "clip", few.path, "--labels", ",".join(many)),
+    }
+    results.add(f"{few.items} pictures, {few.title}, {MANY_LABELS} labels", few, contenders, "transformers pipeline")
 
     def embed(of):
         return programs.labelloop(conse, of, "image-feature-extraction")
@@ -213,7 +222,7 @@ def measure_pictures(results, programs, folder, scale):
     one = Programs(programs.binary, programs.deps, FOLDER, 1)
 
     def encode():
-        run = one.stages(folder / "clip", some.folder, *labels)
+        run = one.stages(folder / "clip", some.folder, *choice(LABELS))
         run.seconds = run.printed["items"] / run.printed["encode"]
         return run
 

@@ -1,8 +1,20 @@
 """CLIP ViT-B/32 with random weights: what its contenders share."""
 
+import json
+
 LABELS = ["cat", "dog", "horse", "bee", "owl", "castle", "bridge", "flower", "rocket", "ball"]
 TEMPLATE = "This is a photo of {}."
 TORCH = "torch"  # folder of the weights for PyTorch
+
+
+def many_labels(conse, n):
+    """Return the first n names of the classes of ImageNet, which the model conse-lite0 keeps."""
+    names = json.loads((conse / "config.json").read_text("utf-8"))["id2label"]
+    return [names[str(i)] for i in range(n)]
+
+
+def add_labels(parser):
+    parser.add_argument("--labels", type=lambda listed: listed.split(","), default=LABELS)
 
 
 def open_torch(model):

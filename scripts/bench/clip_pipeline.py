@@ -5,7 +5,7 @@ import torch
 import transformers
 
 import contender
-from clip import LABELS, TEMPLATE, open_torch
+from clip import TEMPLATE, add_labels, open_torch
 
 
 def load(args):
@@ -14,10 +14,10 @@ def load(args):
     pipeline = transformers.pipeline("zero-shot-image-classification", model=model, image_processor=processor, tokenizer=tokenizer, device="cpu")
 
     def label(paths):
-        return [best[0]["label"] for best in pipeline(paths, candidate_labels=LABELS, hypothesis_template=TEMPLATE)]
+        return [best[0]["label"] for best in pipeline(paths, candidate_labels=args.labels, hypothesis_template=TEMPLATE)]
 
     return label
 
 
 if __name__ == "__main__":
-    contender.main(load, field="image")
+    contender.main(load, add_labels, field="image", warm=2)  # it takes one at a time

@@ -39,8 +39,9 @@ def clock(work, *arguments):
     return found, time.perf_counter() - begin
 
 
-def main(load, flags=lambda parser: None, field="text"):
-    """Run a contender. load(flags) returns a function from items to results; flags adds to those that all have."""
+def main(load, flags=lambda parser: None, field="text", warm=BATCH):
+    """Run a contender. load(flags) returns a function from items to results, which is called on warm of them before; flags adds to those that
+    all have."""
     parser = argparse.ArgumentParser()
     flags(parser)
     parser.add_argument("--model", type=Path, required=True)
@@ -57,7 +58,7 @@ def main(load, flags=lambda parser: None, field="text"):
         each = [clock(work, [item])[1] for item in inputs]
         print(json.dumps({"seconds": sum(each), "each": each}))
         return
-    work(inputs[:BATCH])
+    work(inputs[:warm])
     found, seconds = clock(work, inputs)
     if isinstance(found, np.ndarray):
         with open(args.output, "wb") as file:
