@@ -44,13 +44,13 @@ type Decision struct {
 
 // predict orders probabilities and decides on labels. Equal probabilities keep the order of the label set.
 func (d Decision) predict(labels []string, probs []float64) label.Prediction {
-	scores := make(label.Scores, len(labels))
-	for i, name := range labels {
-		scores[i] = label.Score{Label: name, Prob: probs[i]}
+	kept := len(labels)
+	if d.TopK > 0 {
+		kept = min(kept, d.TopK)
 	}
-	slices.SortStableFunc(scores, func(a, b label.Score) int { return cmp.Compare(b.Prob, a.Prob) })
 	var p label.Prediction
 	if d.MultiLabel {
+		scores := highest(labels, probs, len(labels))
 		p.Labels = []string{}
 		p.Confidence = 1
 		for _, s := range scores {
@@ -59,15 +59,40 @@ func (d Decision) predict(labels []string, probs []float64) label.Prediction {
 			}
 			p.Confidence = min(p.Confidence, max(s.Prob, 1-s.Prob))
 		}
-	} else {
-		p.Labels = []string{scores[0].Label}
-		p.Confidence = scores[0].Prob
+		p.Scores = scores[:kept]
+		return p
 	}
-	p.Scores = scores
-	if d.TopK > 0 && d.TopK < len(scores) {
-		p.Scores = scores[:d.TopK]
-	}
+	p.Scores = highest(labels, probs, kept)
+	p.Labels, p.Confidence = []string{p.Scores[0].Label}, p.Scores[0].Prob
 	return p
+}
+
+// highest gives the n highest probabilities, highest first; equal ones keep the order of the labels. Sorting the 150 of CLINC150 for the
+// first five would take a hundredth of the time of labelling short texts in int8.
+func highest(labels []string, probs []float64, n int) label.Scores {
+	scores := make(label.Scores, 0, n)
+	descending := func(a label.Score, prob float64) int { return cmp.Compare(prob, a.Prob) }
+	if n == len(labels) {
+		for i, name := range labels {
+			scores = append(scores, label.Score{Label: name, Prob: probs[i]})
+		}
+		slices.SortStableFunc(scores, func(a, b label.Score) int { return descending(a, b.Prob) })
+		return scores
+	}
+	for i, prob := range probs {
+		if len(scores) == n {
+			if descending(scores[n-1], prob) <= 0 {
+				continue
+			}
+			scores = scores[:n-1]
+		}
+		at := len(scores)
+		for at > 0 && descending(scores[at-1], prob) > 0 {
+			at--
+		}
+		scores = slices.Insert(scores, at, label.Score{Label: labels[i], Prob: prob})
+	}
+	return scores
 }
 
 // Normalize scales v to Euclidean length 1 in place. A vector of zeros stays as it is.

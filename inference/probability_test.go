@@ -2,7 +2,9 @@ package inference
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/labelloop/labelloop/internal/label"
@@ -46,6 +48,27 @@ func TestDecision(t *testing.T) {
 		p := c.decision.predict(labels, probs)
 		if !slices.Equal(p.Labels, c.labels) || !near(p.Confidence, c.confidence) || len(p.Scores) != c.scores {
 			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
+// TestHighest: a few of the probabilities are the first of all.
+func TestHighest(t *testing.T) {
+	draw := rand.New(rand.NewPCG(1, 2))
+	probs := make([]float64, 60)
+	labels := make([]string, len(probs))
+	for i := range probs {
+		probs[i], labels[i] = float64(draw.IntN(20))/20, strconv.Itoa(i) // many are equal
+	}
+	all := highest(labels, probs, len(probs))
+	for i := range all[1:] {
+		if all[i].Prob < all[i+1].Prob {
+			t.Fatalf("%v stands before %v", all[i], all[i+1])
+		}
+	}
+	for n := range len(probs) {
+		if got := highest(labels, probs, n+1); !slices.Equal(got, all[:n+1]) {
+			t.Fatalf("the %d highest are %v, want %v", n+1, got, all[:n+1])
 		}
 	}
 }

@@ -156,12 +156,11 @@ func FuzzFuseAttention(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		g, err := readGraph(file)
-		if err != nil {
-			f.Fatal(err)
-		}
+		file = light(f, file)
+		g := readFile(f, file)
 		f.Add(file)
 		f.Add(file[:g.nodes[len(g.nodes)/2].to])
+		f.Add(g.rewrite([]edit{{g.to, g.to, initializerField("heavy", 1, []int64{heavyTensor}, make([]byte, heavyTensor))}}))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		g, err := readGraph(file)

@@ -12,12 +12,7 @@ import (
 // plain writes what is made of a graph for OpenVINO, which is of the standard's operations alone.
 func plain(t *testing.T, path string) string {
 	t.Helper()
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := readFile(t, file)
-	graph, err := firstTokenAlone(g.rewrite(g.fuseAttention(true)), false)
+	graph, err := firstTokenAlone(fused(t, path, true), false)
 	if err != nil {
 		t.Fatal(err)
 	}

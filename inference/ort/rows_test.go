@@ -16,7 +16,7 @@ import (
 // cutKinds gives the kinds of the operations that are given the first token alone of what others read whole.
 func cutKinds(t *testing.T, path string) string {
 	t.Helper()
-	g, err := firstTokenAlone(fused(t, path), false)
+	g, err := firstTokenAlone(fused(t, path, false), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,15 +31,15 @@ func cutKinds(t *testing.T, path string) string {
 	return strings.Join(kinds, " ")
 }
 
-// fused gives a file's graph with fused attention.
-func fused(t testing.TB, path string) []byte {
+// fused gives a file's graph with fused attention, its masks left in or out.
+func fused(t testing.TB, path string, masked bool) []byte {
 	t.Helper()
 	file, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := readFile(t, file)
-	return g.rewrite(g.fuseAttention(false))
+	return g.rewrite(g.fuseAttention(masked))
 }
 
 // TestFirstTokenAlone compares graphs of every kind with and without the cut.
@@ -299,18 +299,23 @@ func TestWhatIsCut(t *testing.T) {
 	}
 }
 
-// FuzzFirstTokenAlone: whatever a file holds, cutting ends, and what is made of it can be read.
+// FuzzFirstTokenAlone: whatever a file holds, cutting ends, writing attention anew does, and what is made of it can be read.
 func FuzzFirstTokenAlone(f *testing.F) {
 	for _, name := range []string{"models/bert-single/model.onnx", "image-models/vit/model.onnx"} {
-		f.Add(light(f, fused(f, filepath.Join("..", "..", "testdata", name))))
+		for _, masked := range []bool{false, true} {
+			f.Add(light(f, fused(f, filepath.Join("..", "..", "testdata", name), masked)))
+		}
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if _, err := readGraph(file); err != nil {
 			return
 		}
-		cut, err := firstTokenAlone(file, true)
+		made, err := firstTokenAlone(file, true)
 		if err == nil {
-			_, err = readGraph(cut)
+			made, err = plainAttention(made)
+		}
+		if err == nil {
+			_, err = readGraph(made)
 		}
 		if err != nil {
 			t.Errorf("what is made can't be read: %v", err)
@@ -322,7 +327,7 @@ func FuzzFirstTokenAlone(f *testing.F) {
 func BenchmarkFirstTokenAlone(b *testing.B) {
 	path := minilmFirst(b)
 	s := open(b, path)
-	whole := open(b, write(b, filepath.Join(filepath.Dir(path), "fused.onnx"), fused(b, path))) // has no attention to fuse any more
+	whole := open(b, write(b, filepath.Join(filepath.Dir(path), "fused.onnx"), fused(b, path, false))) // has no attention to fuse any more
 	for _, width := range []int{12, 50, 128, 400} {
 		rows := max(1, 384/width)
 		in := random(s, rows, width)
