@@ -34,7 +34,7 @@ func (s setting) or(other setting) setting {
 // activations stay in its cache (docs/benchmarks.md); an accelerator wants enough rows to be busy.
 const (
 	tokensCPU           = 384
-	tokensBF16          = 1536 // numbers take half the space in the cache, and OpenVINO more time for each batch
+	tokensOpenVINO      = 1536 // it takes more time for each batch; bf16 and int8 take less space in the cache
 	tokensAccelerator   = 16384
 	picturesCPU         = 8
 	picturesAccelerator = 64
@@ -46,8 +46,8 @@ func (f *modelFlags) cores() int { return cmp.Or(f.threads, runtime.NumCPU()) }
 // usual is the setting where nothing is chosen: on the processor, one core a run.
 func (f *modelFlags) usual(e *engine) setting {
 	tokens := tokensCPU
-	if e.precision == bf16 {
-		tokens = tokensBF16
+	if e.device == ort.OpenVINO {
+		tokens = tokensOpenVINO
 	}
 	s := setting{f.cores(), 1, tokens}
 	accelerator := tokensAccelerator
