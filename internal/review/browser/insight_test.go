@@ -85,13 +85,13 @@ func TestLinkFromAnotherSite(t *testing.T) {
 	defer mail.Close()
 	page := open(t, strings.Replace(mail.URL, "127.0.0.1", "localhost", 1), desk)
 	page.until("document.querySelector('a')")
-	read[any](page, "void document.querySelector('a').click()")
+	page.leave("document.querySelector('a').click()")
 	page.until("document.querySelector('.choices .chip')")
 	if address := read[string](page, "location.href"); strings.Contains(address, "token") {
 		t.Errorf("the page's address is %s", address)
 	}
 	page.clean()
-	read[any](page, "void history.back()")
+	page.leave("history.back()")
 	page.until("document.title === 'mail'") // the address with the token is in no history
 }
 
@@ -115,7 +115,7 @@ func TestBulkAfterReload(t *testing.T) {
 	page.press("2", "*", "1") // the first alone, then all
 	labelled(rows)
 	page.saved()
-	read[any](page, "void location.reload()")
+	page.leave("location.reload()")
 	page.until("performance.getEntriesByType('navigation')[0].type === 'reload'")
 	labelled(rows)
 	page.press("z")

@@ -125,6 +125,15 @@ func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // act takes a step that gives something.
 func act[T any](p *tab, step chromedp.Action[T]) T {
 	p.Helper()
+	value, err := try(p, step)
+	if err != nil {
+		p.Fatalf("the page does not do it: %v", err)
+	}
+	return value
+}
+
+func try[T any](p *tab, step chromedp.Action[T]) (T, error) {
+	p.Helper()
 	if chromedp.FromContext(p.ctx).Target == nil { // the first step's context is the tab's
 		if err := chromedp.Do(p.ctx); err != nil {
 			p.Fatal(err)
@@ -132,11 +141,7 @@ func act[T any](p *tab, step chromedp.Action[T]) T {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	value, err := chromedp.Run(ctx, step)
-	if err != nil {
-		p.Fatalf("the page does not do it: %v", err)
-	}
-	return value
+	return chromedp.Run(ctx, step)
 }
 
 // read gives the value of a JavaScript expression.
@@ -145,11 +150,28 @@ func read[T any](p *tab, expression string) T {
 	return act(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
+// leave does what has the browser leave the page, which would else cut off its own answer.
+func (p *tab) leave(statement string) {
+	p.Helper()
+	read[any](p, "void setTimeout(() => "+statement+")")
+}
+
+// left says whether the browser left the page while it evaluated an expression.
+func left(err error) bool {
+	return strings.Contains(err.Error(), "navigated or closed") || strings.Contains(err.Error(), "context was destroyed")
+}
+
 // until waits until a JavaScript expression is true.
 func (p *tab) until(expression string) {
 	p.Helper()
-	for end := time.Now().Add(patience); !read[bool](p, "Boolean("+expression+")"); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		so, err := try(p, chromedp.Evaluate[bool]("Boolean("+expression+")", chromedp.EvalAwaitPromise))
+		switch {
+		case so:
+			return
+		case err != nil && !left(err):
+			p.Fatalf("the page does not do it: %v", err)
+		case time.Now().After(end):
 			p.Fatalf("not so after %v: %s\nthe page says: %s", patience, expression, read[string](p, "document.body.innerText"))
 		}
 	}
