@@ -176,17 +176,15 @@ func (f *modelFlags) fill(ctx context.Context, e *engine, log io.Writer) (err er
 		return err
 	}
 	e.setting = e.setting.or(f.usual(e))
-	switch {
-	case m.ReadsImages():
+	if m.ReadsImages() {
 		e.window = windowPictures
-	case e.device == ort.OpenVINO:
+		e.task, err = f.imageTask(ctx, e)
+		return err
+	}
+	if e.device == ort.OpenVINO {
 		e.window = windowOpenVINO
 	}
-	if m.ReadsImages() {
-		e.task, err = f.imageTask(ctx, e)
-	} else {
-		e.task, err = f.textTask(ctx, e)
-	}
+	e.task, err = f.textTask(ctx, e)
 	return err
 }
 

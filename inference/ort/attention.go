@@ -88,16 +88,22 @@ func (a *attention) node(output string) []byte {
 // maskPlace is the input of MultiHeadAttention that is added to its scores.
 const maskPlace = 5
 
+// madeAttention reads what attention.node makes, all but heads and scale.
+func (n *node) madeAttention() (a attention, ok bool) {
+	if n.kind != "MultiHeadAttention" || n.domain != contributed || len(n.inputs) < 3 || len(n.outputs) != 1 || n.ints["unidirectional"] != nil {
+		return a, false
+	}
+	a.query, a.key, a.value = n.inputs[0], n.inputs[1], n.inputs[2]
+	if len(n.inputs) > maskPlace {
+		a.mask = n.inputs[maskPlace]
+	}
+	return a, slices.Equal(n.inputs, a.inputs()) && !slices.Contains(n.inputs[:3], "")
+}
+
 // isAttention says whether an operation is what attention.node makes.
 func (n *node) isAttention() bool {
-	if n.kind != "MultiHeadAttention" || n.domain != contributed || len(n.outputs) != 1 || n.ints["unidirectional"] != nil {
-		return false
-	}
-	given := slices.Clone(n.inputs)
-	if len(given) == maskPlace+1 && given[3] == "" && given[4] == "" {
-		given = slices.Delete(given, 3, 5)
-	}
-	return (len(given) == 3 || len(given) < len(n.inputs)) && !slices.Contains(given, "")
+	_, ok := n.madeAttention()
+	return ok
 }
 
 // attention reads the operations that end in n, a Reshape that puts the heads side by side, backwards.

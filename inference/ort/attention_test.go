@@ -163,13 +163,15 @@ func FuzzFuseAttention(f *testing.F) {
 		f.Add(g.rewrite([]edit{{g.to, g.to, initializerField("heavy", 1, []int64{heavyTensor}, make([]byte, heavyTensor))}}))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		g, err := readGraph(file)
-		if err != nil {
-			return
-		}
-		if edits := append(g.leaveWeights("model.onnx"), g.fuseAttention(len(file)%2 == 0)...); edits != nil {
-			if again, err := readGraph(g.rewrite(edits)); err != nil || len(again.nodes) > len(g.nodes) {
-				t.Errorf("what is made can't be read: %v", err)
+		for _, masked := range []bool{false, true} {
+			g, err := readGraph(file)
+			if err != nil {
+				return
+			}
+			if edits := append(g.leaveWeights("model.onnx"), g.fuseAttention(masked)...); edits != nil {
+				if again, err := readGraph(g.rewrite(edits)); err != nil || len(again.nodes) > len(g.nodes) {
+					t.Errorf("what is made can't be read: %v", err)
+				}
 			}
 		}
 	})

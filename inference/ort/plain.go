@@ -14,11 +14,9 @@ func plainAttention(graph []byte) ([]byte, error) {
 	}
 	var edits []edit
 	for _, n := range g.nodes {
-		if heads, scale := n.ints["num_heads"], n.floats["scale"]; n.isAttention() && len(heads) == 1 && scale != 0 {
-			a := attention{query: n.inputs[0], key: n.inputs[1], value: n.inputs[2], heads: heads[0], scale: float64(scale)}
-			if len(n.inputs) > maskPlace {
-				a.mask = n.inputs[maskPlace]
-			}
+		heads, scale := n.ints["num_heads"], n.floats["scale"]
+		if a, ok := n.madeAttention(); ok && len(heads) == 1 && scale != 0 {
+			a.heads, a.scale = heads[0], float64(scale)
 			edits = append(edits, edit{n.from, n.to, a.plain(n.outputs[0])})
 		}
 	}

@@ -111,7 +111,11 @@ func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (e
 	if err := options.AddSessionConfigEntry(externalFolder, filepath.Dir(path)); err != nil {
 		return err
 	}
-	if fused := g.fuseAttention(s.provider.name == OpenVINO); fused != nil && !masked {
+	var fused []edit
+	if !masked {
+		fused = g.fuseAttention(s.provider.name == OpenVINO)
+	}
+	if fused != nil {
 		graph, err := firstTokenAlone(g.rewrite(append(fused, edits...)), s.options.FirstToken)
 		if err == nil && s.provider.name == OpenVINO {
 			graph, err = plainAttention(graph)
@@ -124,8 +128,10 @@ func (s *Session) load(r *replica, masked bool, options *onnx.SessionOptions) (e
 			return nil
 		}
 	}
-	// What the runtime does not take otherwise it may as it is.
 	r.native, err = s.loadBytes(g.rewrite(edits), options)
+	if err != nil && edits != nil { // what the runtime does not take otherwise it may as it is
+		r.native, err = s.loadBytes(g.rewrite(nil), options)
+	}
 	return err
 }
 

@@ -13,10 +13,6 @@ def many_labels(conse, n):
     return [names[str(i)] for i in range(n)]
 
 
-def add_labels(parser):
-    parser.add_argument("--labels", type=lambda listed: listed.split(","), default=LABELS)
-
-
 def open_torch(model):
     """Return model, image processor and tokenizer of a model directory."""
     import transformers  # here, as those who only ask for the labels do not want it

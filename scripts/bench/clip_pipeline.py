@@ -5,7 +5,11 @@ import torch
 import transformers
 
 import contender
-from clip import TEMPLATE, add_labels, open_torch
+from clip import LABELS, TEMPLATE, open_torch
+
+
+def flags(parser):
+    parser.add_argument("--labels", type=lambda listed: listed.split(","), default=LABELS)
 
 
 def load(args):
@@ -20,4 +24,4 @@ def load(args):
 
 
 if __name__ == "__main__":
-    contender.main(load, add_labels, field="image", warm=2)  # it takes one at a time
+    contender.main(load, flags, field="image", warm=2)  # it takes one at a time
